@@ -1,0 +1,71 @@
+"""A sealed batch: events as one Arrow table, never changed, known by sequencer and number."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+
+class SpoolRange(msgspec.Struct, frozen=True):
+    """What a batch took from one spool: up to and with record (`generation`, `sequence`)."""
+
+    generation: int
+    sequence: int
+    hits: int
+    events: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The account of one batch; its rename into place is what makes batch `n` exist.
+
+    Every event the door accepted is one of: landed as a row, `filtered` by reason, `quarantined`
+    as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of the others.
+    Times are nanoseconds since 1970, UTC.
+    """
+
+    sequencer: str
+    n: int
+    sealed_at: int
+    spools: dict[str, SpoolRange]
+    hits: int
+    accepted: int
+    rows: int
+    duplicates: int
+    conflicts: int
+    filtered: dict[str, int]
+    quarantined: dict[str, int]
+    oldest: int
+    newest: int
+    bytes: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What couriers carry. `table` has one record batch with the columns of `BATCH_COLUMNS`.
+
+    `path` is the Arrow IPC file that `table` was read from. `span` is the part of its rows
+    (first, behind the last) that `table` holds; None is all.
+    """
+
+    manifest: Manifest
+    path: Path
+    table: pa.Table
+    span: tuple[int, int] | None = None
+
+    @property
+    def n(self) -> int:
+        """The batch's number; the first is 1."""
+        return self.manifest.n
+
+    def token(self, table: str) -> str:
+        """What a store knows the rows of this batch in one of its tables by."""
+        token = f"{self.manifest.sequencer}:{self.n}:{table}"
+        return token if self.span is None else f"{token}:{self.span[0]}-{self.span[1]}"
+
+    def part(self, first: int, behind: int) -> "Batch":
+        """The rows from `first` up to `behind` (counted in the whole batch) as a batch."""
+        offset = 0 if self.span is None else self.span[0]
+        rows = self.table.slice(first - offset, behind - first)
+        return Batch(self.manifest, self.path, rows, (first, behind))

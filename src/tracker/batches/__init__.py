@@ -1,0 +1,1 @@
+"""The sequencer and what it seals: batch files, manifests, the gate against repeats."""

@@ -1,0 +1,1 @@
+"""Land batch n in one store, then n + 1."""

@@ -1,0 +1,1 @@
+"""The ClickHouse HTTP protocol in front of the embedded engine."""

@@ -1,0 +1,1 @@
+"""Hits in, events out, column by column, through pure functions."""

@@ -1,0 +1,1 @@
+"""Bytes in, fsync, acknowledged; bytes out in order. Knows nothing of hits."""

@@ -1,0 +1,1 @@
+"""One file per store, each independent of the others."""

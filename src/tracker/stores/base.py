@@ -1,0 +1,29 @@
+"""What every store can do, and the contract it keeps."""
+
+from typing import Protocol
+
+from tracker.batch import Batch
+
+
+class Store(Protocol):
+    """Where batches land. All calls come from one thread, that of the store's courier."""
+
+    name: str
+
+    def open(self) -> None:
+        """Connect and bring the schema up to date.
+
+        Raises `StoreUnavailable` when it cannot be reached or written now; may be called again.
+        """
+
+    def land(self, batch: Batch) -> None:
+        """Return when all rows of `batch`, in every table, are durable there.
+
+        The same batch twice, also after a crash half-way, leaves each row once: the store knows
+        the batch by `batch.token(table)` or by its number. Batches come in ascending order.
+        Raises `StoreUnavailable` (the same batch will come again) or `BatchRefused` (parts of it
+        will come, as `batch.part(...)`).
+        """
+
+    def close(self) -> None:
+        """Let go of the store; `open` may follow."""

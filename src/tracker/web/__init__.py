@@ -1,0 +1,1 @@
+"""Answers for people and their tools: health, metrics, status."""
