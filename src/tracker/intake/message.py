@@ -1,0 +1,84 @@
+"""What passes between the door and the intake: a request in, an answer or a record out."""
+
+from typing import NamedTuple
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+REASONS = {
+    200: b"OK", 204: b"No Content", 207: b"Multi-Status", 302: b"Found", 400: b"Bad Request",
+    404: b"Not Found", 405: b"Method Not Allowed", 408: b"Request Timeout",
+    413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
+    429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error", 503: b"Service Unavailable",
+}
+
+
+class Request(NamedTuple):
+    """One complete request.
+
+    `target`  the raw request target
+    `head`    request line and headers as received, each line ended by CRLF, no empty line
+    `body`    raw, still content-coded
+    `peer`    address of the socket's other end, as text
+    `secure`  it came by TLS
+    """
+
+    method: bytes
+    target: bytes
+    head: bytes
+    body: bytes
+    peer: str
+    secure: bool
+
+
+class Answer:
+    """One response; encodes itself once per kind of connection and keeps the bytes."""
+
+    __slots__ = ("_wires", "body", "headers", "length", "status")
+
+    def __init__(self, status: int, headers: Headers = (), body: bytes = b"",
+                 length: int | None = None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.length = len(body) if length is None else length
+        self._wires: dict[tuple[bool, bool], bytes] = {}
+
+    def encode(self, keep_alive: bool, http10: bool = False) -> bytes:
+        """The response as it goes over an HTTP/1 connection."""
+        wire = self._wires.get((keep_alive, http10))
+        if wire is None:
+            wire = self._wires[keep_alive, http10] = self._encode(keep_alive, http10)
+        return wire
+
+    def _encode(self, keep_alive: bool, http10: bool) -> bytes:
+        lines = [b"HTTP/1.%d %d %b" % (not http10, self.status, REASONS.get(self.status, b"-"))]
+        lines += [b"%b: %b" % header for header in self.headers]
+        lines.append(b"content-length: %d" % self.length)
+        if not keep_alive:
+            lines.append(b"connection: close")
+        elif http10:
+            lines.append(b"connection: keep-alive")
+        return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
+
+    def with_headers(self, headers: Headers) -> "Answer":
+        """The same answer with `headers` added."""
+        return Answer(self.status, self.headers + headers, self.body, self.length)
+
+    def without_body(self) -> "Answer":
+        """The same answer as HEAD gets it: the length of a body that is not sent."""
+        return Answer(self.status, self.headers, b"", self.length)
+
+
+class Accepted(NamedTuple):
+    """A hit to be made durable, and the answer that goes out when it is.
+
+    `record`  the encoded hit for the spool
+    `events`  how many events it holds
+    `file`    the answer is a file below the route's path, which the application serves
+    """
+
+    record: bytes
+    answer: Answer
+    events: int
+    file: bool = False
