@@ -1,0 +1,158 @@
+"""Decides a batch wholly: which events are rows, and what became of every other one."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from tracker.batch import Manifest, SpoolRange
+from tracker.batches.deadletters import WHOLE, DeadLetter
+from tracker.batches.gate import Bodies, EidGate, Ids, Verdict
+from tracker.batches.pending import Taken
+from tracker.hit import Hit
+from tracker.refine.refined import Refined
+from tracker.refine.refinery import Refinery
+
+NOT_A_HIT = "not_a_hit"  # a spool record that no version of ours wrote
+REFINE_FAILED = "refine_failed"  # refining raised: a defect of ours, the hit is kept
+
+log = structlog.get_logger("sequencer")
+
+
+class Counts(TypedDict):
+    """The part of a manifest that says what became of the events."""
+
+    hits: int
+    accepted: int
+    rows: int
+    duplicates: int
+    conflicts: int
+    filtered: dict[str, int]
+    quarantined: dict[str, int]
+    oldest: int
+    newest: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """A batch before it is written. `hits` says how many of the pending hits it covers."""
+
+    manifest: Manifest
+    table: pa.Table
+    ids: Ids
+    bodies: Bodies
+    letters: list[DeadLetter]
+    hits: int
+
+
+def account(
+    taken: Sequence[Taken], refinery: Refinery, gate: EidGate, partitions: int,
+    manifest: Callable[[dict[str, SpoolRange], Counts], Manifest],
+) -> Sealing:
+    """Refine hits, or as many of the first as fit in `partitions` months, and drop repeats."""
+    known, failed, refined = _refine([item.hit for item in taken if item.hit], refinery)
+    fitting = _fitting(refined, partitions)
+    if fitting is not None:
+        cut = next(at for at, item in enumerate(taken) if item.hit is known[fitting])
+        return account(taken[:cut], refinery, gate, partitions, manifest)
+    ids = refined.eids.view(">u8").reshape(-1, 2).astype(np.uint64)
+    verdict = gate.judge(ids, refined.body_hash, refined.given)
+    table = refined.table.filter(pa.array(verdict.keep)).combine_chunks()
+    remembered = verdict.keep & refined.given
+    letters = _letters(taken, known, failed, refined)
+    counts = _counts(taken, table, verdict, refined, letters)
+    return Sealing(
+        manifest(_ranges(taken), counts), table,
+        ids[remembered], refined.body_hash[remembered], [letter for letter, _ in letters],
+        len(taken))
+
+
+def _refine(hits: list[Hit], refinery: Refinery) -> tuple[list[Hit], list[Hit], Refined]:
+    """Hits that refine, those at which refining raises, and the first ones refined."""
+    try:
+        return hits, [], refinery.refine(hits)
+    except Exception as error:  # noqa: BLE001 - whatever it is, no hit may stop those behind it
+        log.error("refining failed", hits=len(hits), error=type(error).__name__)  # noqa: TRY400
+    failed = _culprits(hits, refinery)
+    known = [hit for hit in hits if hit not in failed]
+    return known, failed, refinery.refine(known)
+
+
+def _culprits(hits: list[Hit], refinery: Refinery) -> list[Hit]:
+    """The hits at which refining raises, found by halving."""
+    try:
+        refinery.refine(hits)
+    except Exception:  # noqa: BLE001 - see above
+        if len(hits) == 1:
+            return hits
+        half = len(hits) // 2
+        return _culprits(hits[:half], refinery) + _culprits(hits[half:], refinery)
+    return []
+
+
+def _fitting(refined: Refined, partitions: int) -> int | None:
+    """Where the first hit stands that goes beyond the partitions (months); None if none does."""
+    months = refined.table["created_at"].to_numpy().astype("datetime64[M]").astype(np.int64)
+    _, firsts = np.unique(months, return_index=True)
+    if len(firsts) <= partitions:
+        return None
+    return int(refined.hit[np.sort(firsts)[partitions]]) or None
+
+
+def _letters(
+    taken: Sequence[Taken], known: list[Hit], failed: list[Hit], refined: Refined,
+) -> list[tuple[DeadLetter, int]]:
+    """Each dead letter with the number of events it stands for."""
+    records = {id(item.hit): item.record.data for item in taken if item.hit}
+    letters = [
+        (DeadLetter(letter.reason, known[letter.hit].received, letter.index,
+                    records[id(known[letter.hit])]), 1)
+        for letter in refined.dead
+    ]
+    letters += [
+        (DeadLetter(REFINE_FAILED, hit.received, WHOLE, records[id(hit)]), hit.events)
+        for hit in failed
+    ]
+    letters += [
+        (DeadLetter(NOT_A_HIT, 0, WHOLE, item.record.data), 1) for item in taken if not item.hit
+    ]
+    return letters
+
+
+def _counts(
+    taken: Sequence[Taken], table: pa.Table, verdict: Verdict, refined: Refined,
+    letters: list[tuple[DeadLetter, int]],
+) -> Counts:
+    quarantined: Counter[str] = Counter()
+    for letter, events in letters:
+        quarantined[str(letter.reason)] += events
+    filtered = {str(reason): count for reason, count in refined.filtered.items()}
+    accepted = (table.num_rows + verdict.duplicates + sum(filtered.values())
+                + quarantined.total())
+    if accepted != sum(item.events for item in taken):
+        log.error("refining lost or made events", accepted=sum(item.events for item in taken),
+                  accounted=accepted)
+    times = [item.hit.received for item in taken if item.hit] or [0]
+    return Counts(
+        hits=len(taken), accepted=accepted, rows=table.num_rows, duplicates=verdict.duplicates,
+        conflicts=verdict.conflicts, filtered=filtered, quarantined=dict(quarantined),
+        oldest=min(times), newest=max(times), bytes=sum(len(item.record.data) for item in taken))
+
+
+def _ranges(taken: Sequence[Taken]) -> dict[str, SpoolRange]:
+    """How far each spool is taken: its last record, and what was taken of it."""
+    ranges: dict[str, SpoolRange] = {}
+    hits: Counter[str] = Counter()
+    events: Counter[str] = Counter()
+    for item in taken:
+        hits[item.spool_id] += 1
+        events[item.spool_id] += item.events
+        ranges[item.spool_id] = SpoolRange(
+            item.record.generation, item.record.sequence,
+            hits[item.spool_id], events[item.spool_id])
+    return ranges

@@ -1,0 +1,102 @@
+"""What could not be understood or landed, with its raw bytes and the reason: kept, not lost."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from tracker.batches.durable import replace_durably, sync_directory
+from tracker.spool.writer import Spool
+
+WHOLE = -1
+_DAY_NS = 86_400_000_000_000
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """One event that is not in the stores.
+
+    `record` is the spool record of its hit; `index` tells which event of it, `WHOLE` is all.
+    `received` in nanoseconds since 1970.
+    """
+
+    reason: str
+    received: int
+    index: int
+    record: bytes
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """One row of a sealed batch that one store will not take."""
+
+    store: str
+    reason: str
+    row: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """A file of JSON lines per batch (mode 0600): `<n>.jsonl`, and `<n>-<store>.refused`."""
+
+    directory: Path
+
+    def open(self, newest: int) -> None:
+        """Delete letters of batches that were never sealed."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.directory.glob("*.jsonl"):
+            if int(path.stem) > newest:
+                path.unlink()
+
+    def write(self, n: int, letters: Sequence[DeadLetter]) -> None:
+        """Make the letters of batch `n` durable, before it is sealed."""
+        path = self._path(n)
+        if letters:
+            replace_durably(path, b"".join(_line(letter) for letter in letters))
+        elif path.exists():
+            path.unlink()
+            sync_directory(self.directory)
+
+    def refuse(self, n: int, row: int, refused: RefusedRow) -> None:
+        """Set aside a row that a store refused; the same row again changes nothing."""
+        path = self.directory / f"{n:012d}-{refused.store}-{row:06d}.refused"
+        replace_durably(path, _line(refused))
+
+    def letters(self) -> Iterator[tuple[int, int, DeadLetter]]:
+        """All letters as (batch, line, letter), oldest first."""
+        for path in sorted(self.directory.glob("*.jsonl")):
+            for line, text in enumerate(path.read_bytes().splitlines()):
+                yield int(path.stem), line, msgspec.json.decode(text, type=DeadLetter)
+
+    def refusals(self) -> Iterator[tuple[str, RefusedRow]]:
+        """All rows that stores refused, as (file name, row)."""
+        for path in sorted(self.directory.glob("*.refused")):
+            yield path.name, msgspec.json.decode(path.read_bytes(), type=RefusedRow)
+
+    def replay(self, n: int, spool: Spool) -> int:
+        """Put the letters of batch `n` back into a spool and delete them; gives back how many.
+
+        The spool is closed by the caller, which makes the records durable, before `forget`.
+        """
+        letters = [letter for batch, _, letter in self.letters() if batch == n]
+        for letter in letters:
+            spool.append(letter.record, None)
+        return len(letters)
+
+    def forget(self, n: int) -> None:
+        """Delete the letters of batch `n`."""
+        self._path(n).unlink(missing_ok=True)
+        sync_directory(self.directory)
+
+    def expire(self, now: int, days: float) -> None:
+        """Delete what is older than `days`; `now` in nanoseconds since 1970."""
+        limit = now / 1e9 - days * _DAY_NS / 1e9
+        for path in self.directory.iterdir():
+            if path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+
+    def _path(self, n: int) -> Path:
+        return self.directory / f"{n:012d}.jsonl"
+
+
+def _line(letter: DeadLetter | RefusedRow) -> bytes:
+    return msgspec.json.encode(letter) + b"\n"

@@ -1,0 +1,250 @@
+"""Drops events whose client-made id was sealed before: one retry, one row, in all stores."""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.batches.durable import sync_directory, write_durably
+
+ENTRY = np.dtype([
+    ("print", "<u8"),  # keyed fingerprint of the id; entries are sorted by it
+    ("high", "<u8"),  # the id's first 8 bytes, big-endian, as a number
+    ("low", "<u8"),
+    ("body", "<u8"),  # hash of the event's values
+])
+_MAGIC = b"TRKEIDS1"
+_HEADER = np.dtype([("magic", "S8"), ("sealed", "<i8"), ("count", "<u8"), ("crc", "<u8")])
+_FAN = 8  # runs of one size are merged when there are this many
+_DAY_NS = 86_400_000_000_000
+
+Ids = NDArray[np.uint64]  # shape (rows, 2): first and last 8 bytes, big-endian, as numbers
+Bodies = NDArray[np.uint64]
+
+
+@dataclass(slots=True)
+class Run:
+    """A sorted file of entries. `prints` is in memory, the rest is read where a print matches."""
+
+    path: Path
+    first: int
+    last: int
+    sealed: int  # of the newest batch in it, nanoseconds since 1970
+    prints: NDArray[np.uint64]
+
+    def entries(self) -> NDArray[np.void]:
+        """All entries, mapped from the file."""
+        return np.memmap(self.path, ENTRY, "r", _HEADER.itemsize, (len(self.prints),))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of a batch: which rows to keep, and how many of the others conflict."""
+
+    keep: NDArray[np.bool_]
+    duplicates: int
+    conflicts: int
+
+
+@dataclass(slots=True)
+class EidGate:
+    """Ids of the last days, in one file per batch (`<n>.eids`), merged as they grow old.
+
+    `keys` are two secret 64-bit numbers, so that nobody can choose ids whose fingerprints meet.
+    Beyond `max_entries` the oldest run is forgotten and counted in `evicted`.
+    """
+
+    directory: Path
+    keys: tuple[int, int]
+    days: float
+    max_entries: int
+    evicted: int = 0
+    damaged: int = 0
+    _runs: list[Run] = field(default_factory=list)
+
+    def open(self, newest: int) -> None:
+        """Read the ids of batches up to `newest`; files of batches never sealed are deleted."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.directory.glob("*.new"):
+            path.unlink()
+        runs = [self._read(path) for path in sorted(self.directory.glob("*.eids"))]
+        self._runs = _without_merged(sorted((run for run in runs if run), key=_by_age), newest)
+
+    @property
+    def entries(self) -> int:
+        """How many ids are remembered."""
+        return sum(len(run.prints) for run in self._runs)
+
+    def judge(self, ids: Ids, bodies: Bodies, given: NDArray[np.bool_]) -> Verdict:
+        """Look at the events of one batch in their order; only those with `given` ids can go."""
+        keep = np.ones(len(ids), dtype=np.bool_)
+        rows = np.flatnonzero(given)
+        if not len(rows):
+            return Verdict(keep, 0, 0)
+        first, same_body = _first_of_each(ids[rows], bodies[rows])
+        conflicts = int(np.count_nonzero(~same_body))
+        keep[rows[~first]] = False
+        candidates = rows[first]
+        seen, conflicting = self._seen(ids[candidates], bodies[candidates])
+        keep[candidates[seen]] = False
+        duplicates = len(keep) - int(np.count_nonzero(keep))
+        return Verdict(keep, duplicates, conflicts + conflicting)
+
+    def write(self, n: int, sealed: int, ids: Ids, bodies: Bodies) -> Run | None:
+        """Make the ids of batch `n` durable, before the batch is sealed; None if it has none."""
+        if not len(ids):
+            return None
+        entries = np.empty(len(ids), ENTRY)
+        entries["print"] = self._prints(ids)
+        entries["high"], entries["low"], entries["body"] = ids[:, 0], ids[:, 1], bodies
+        entries.sort(order="print")
+        return self._save(n, n, sealed, entries)
+
+    def add(self, run: Run | None) -> None:
+        """Remember the ids of a batch that was sealed."""
+        if run is None:
+            return
+        self._runs.append(run)
+        self._merge()
+        while self.entries > self.max_entries and len(self._runs) > 1:
+            self.evicted += len(self._runs[0].prints)
+            self._forget(self._runs.pop(0))
+
+    def expire(self, now: int) -> None:
+        """Forget what is older than `days`; `now` is in nanoseconds since 1970."""
+        limit = now - int(self.days * _DAY_NS)
+        while self._runs and self._runs[0].sealed < limit:
+            self._forget(self._runs.pop(0))
+
+    def _prints(self, ids: Ids) -> NDArray[np.uint64]:
+        high = _mix(ids[:, 0] ^ np.uint64(self.keys[0]))
+        return _mix(high ^ ids[:, 1] ^ np.uint64(self.keys[1]))
+
+    def _seen(self, ids: Ids, bodies: Bodies) -> tuple[NDArray[np.bool_], int]:
+        """Which of these ids (each there once) were sealed before, and how many conflict."""
+        prints = self._prints(ids)
+        order = np.argsort(prints)
+        prints, ids, bodies = prints[order], ids[order], bodies[order]
+        seen = np.zeros(len(ids), dtype=np.bool_)
+        conflicts = 0
+        for run in self._runs:
+            at = np.searchsorted(run.prints, prints)
+            at[at == len(run.prints)] = 0
+            for row in np.flatnonzero((run.prints[at] == prints) & ~seen):
+                entry = _find(run, int(at[row]), ids[row])
+                if entry is not None:
+                    seen[row] = True
+                    conflicts += int(entry["body"] != bodies[row])
+        unsorted = np.empty_like(seen)
+        unsorted[order] = seen
+        return unsorted, conflicts
+
+    def _merge(self) -> None:
+        """Merge the newest runs once a fan of like size stands together, so that runs stay few."""
+        tail = self._mergeable()
+        while tail:
+            entries = np.concatenate([run.entries() for run in tail])
+            entries.sort(order="print")
+            merged = self._save(tail[0].first, tail[-1].last, tail[-1].sealed, entries)
+            sync_directory(self.directory)
+            del self._runs[-len(tail):]
+            for run in tail:
+                self._forget(run)
+            self._runs.append(merged)
+            tail = self._mergeable()
+
+    def _mergeable(self) -> list[Run]:
+        """The newest runs up to some size if a fan of that size is among them, else none.
+
+        Runs of different eighths of `days` stay apart, so that ids can grow old in pieces.
+        """
+        eighth = max(int(self.days * _DAY_NS / 8), 1)
+        recent = [run for run in self._runs if run.sealed // eighth == self._runs[-1].sealed // eighth]
+        for level in sorted({_level(run) for run in recent}):
+            tail = recent[_behind_larger(recent, level):]
+            if sum(_level(run) == level for run in tail) >= _FAN:
+                return tail
+        return []
+
+    def _save(self, first: int, last: int, sealed: int, entries: NDArray[np.void]) -> Run:
+        path = self.directory / f"{first:012d}-{last:012d}.eids"
+        content = entries.tobytes()
+        header = np.array([(_MAGIC, sealed, len(entries), zlib.crc32(content))], _HEADER)
+        new = path.with_suffix(".new")
+        write_durably(new, lambda file: (file.write(header.tobytes()), file.write(content)))
+        new.replace(path)
+        return Run(path, first, last, sealed, entries["print"].copy())
+
+    def _read(self, path: Path) -> Run | None:
+        content = path.read_bytes()
+        header = np.frombuffer(content, _HEADER, 1)[0] if len(content) >= _HEADER.itemsize else None
+        if header is None or header["magic"] != _MAGIC \
+                or zlib.crc32(content[_HEADER.itemsize:]) != header["crc"]:
+            self.damaged += 1
+            path.rename(path.with_suffix(".damaged"))
+            return None
+        first, last = (int(part) for part in path.stem.split("-"))
+        prints = np.frombuffer(content, ENTRY, offset=_HEADER.itemsize)["print"].copy()
+        return Run(path, first, last, int(header["sealed"]), prints)
+
+    def _forget(self, run: Run) -> None:
+        run.path.unlink(missing_ok=True)
+
+
+def _by_age(run: Run) -> tuple[int, int]:
+    return run.first, -run.last
+
+
+def _without_merged(runs: Iterable[Run], newest: int) -> list[Run]:
+    """Drop runs that a merge took in before a crash, and ids of a batch that was never sealed."""
+    kept: list[Run] = []
+    for run in runs:
+        if run.last > newest or (kept and run.last <= kept[-1].last):
+            run.path.unlink()
+        else:
+            kept.append(run)
+    return kept
+
+
+def _level(run: Run) -> int:
+    return int(np.log2(len(run.prints)) / np.log2(_FAN)) if len(run.prints) else 0
+
+
+def _behind_larger(runs: list[Run], level: int) -> int:
+    """Where the runs behind the last one above `level` begin."""
+    return max((at + 1 for at, run in enumerate(runs) if _level(run) > level), default=0)
+
+
+def _find(run: Run, at: int, wanted: Ids) -> np.void | None:
+    """The entry of exactly this id at or behind `at`, where equal fingerprints stand together."""
+    entries = run.entries()
+    mark = run.prints[at]
+    while at < len(run.prints) and run.prints[at] == mark:
+        entry = entries[at]
+        if entry["high"] == wanted[0] and entry["low"] == wanted[1]:
+            return entry  # type: ignore[no-any-return]  # numpy types a record as Any
+        at += 1
+    return None
+
+
+def _first_of_each(ids: Ids, bodies: Bodies) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each row: is it the first with its id, and has it the first one's body."""
+    order = np.lexsort((np.arange(len(ids)), ids[:, 1], ids[:, 0]))
+    ordered = ids[order]
+    new = np.ones(len(ids), dtype=np.bool_)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    head = np.maximum.accumulate(np.where(new, np.arange(len(ids)), 0))
+    first, same_body = np.empty_like(new), np.empty_like(new)
+    first[order] = new
+    same_body[order] = bodies[order] == bodies[order][head]
+    return first, same_body
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): each bit in moves every bit out."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

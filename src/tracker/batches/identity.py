@@ -1,0 +1,26 @@
+"""Who this sequencer is: made once with the data directory, the same for ever."""
+
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from tracker.batches.durable import replace_durably
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """`sequencer` names all batches sealed here; `gate_keys` are the secret of the eid gate."""
+
+    sequencer: str
+    gate_keys: tuple[int, int]
+
+
+def identity(directory: Path) -> Identity:
+    """Read the identity in `directory`, or make one."""
+    path = directory / "sequencer.json"
+    if path.exists():
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    made = Identity(secrets.token_hex(8), (secrets.randbits(64), secrets.randbits(64)))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_durably(path, msgspec.json.encode(made))
+    return made

@@ -1,0 +1,101 @@
+"""Hits that were read from the spools and wait to be sealed, in the order they were read."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from tracker.hit import Hit, decode_hit
+from tracker.settings import BatchSettings
+from tracker.spool.reader import Record, SpoolReader
+
+_READ_RECORDS = 2_000
+_READ_BYTES = 8 << 20
+
+
+class Taken(NamedTuple):
+    """One spool record; `hit` is None when its bytes are no hit."""
+
+    spool_id: str
+    record: Record
+    hit: Hit | None
+
+    @property
+    def events(self) -> int:
+        """How many events were accepted with it."""
+        return self.hit.events if self.hit else 1
+
+
+class Pending:
+    """A queue bounded in events and bytes, which knows when it is due to be sealed."""
+
+    def __init__(self, settings: BatchSettings) -> None:
+        self.events = 0
+        self.bytes = 0
+        self._settings = settings
+        self._taken: deque[Taken] = deque()
+        self._since = 0.0
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    @property
+    def oldest(self) -> int | None:
+        """When the first of them was received, nanoseconds since 1970."""
+        return next((taken.hit.received for taken in list(self._taken)[:1] if taken.hit), None)
+
+    def has_room(self) -> bool:
+        """Whether more may be read."""
+        return self.events < self._settings.rows_behind and self.bytes < self._settings.bytes
+
+    def room(self) -> tuple[int, int]:
+        """Most records and bytes to read at once."""
+        return _READ_RECORDS, _READ_BYTES
+
+    def add(self, reader: SpoolReader, records: Sequence[Record]) -> int:
+        """Queue records of one spool; gives back when the last of them was received, or 0."""
+        if not self._taken:
+            self._since = time.monotonic()
+        received = 0
+        for record in records:
+            taken = Taken(reader.spool_id, record, _hit(record.data))
+            self._taken.append(taken)
+            self.events += taken.events
+            self.bytes += len(record.data)
+            received = taken.hit.received if taken.hit else received
+        return received
+
+    def is_due(self, *, flushing: bool) -> bool:
+        """Whether a batch is to be sealed now."""
+        return bool(self._taken) and (
+            flushing
+            or self.events >= self._settings.rows
+            or self.bytes >= self._settings.bytes
+            or time.monotonic() - self._since >= self._settings.linger_seconds)
+
+    def take(self) -> list[Taken]:
+        """The first of them that fit into a batch, at least one; they stay queued."""
+        chosen: list[Taken] = []
+        events = 0
+        for taken in self._taken:
+            if chosen and events + taken.events > self._settings.rows_behind:
+                break
+            chosen.append(taken)
+            events += taken.events
+        return chosen
+
+    def drop(self, count: int) -> None:
+        """Forget the first `count`: they are sealed."""
+        for _ in range(count):
+            taken = self._taken.popleft()
+            self.events -= taken.events
+            self.bytes -= len(taken.record.data)
+
+
+def _hit(data: bytes) -> Hit | None:
+    try:
+        return decode_hit(data)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,193 @@
+"""Reads all spools, refines once, drops repeats, seals: hits become batch n, for all stores."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from tracker.batch import Manifest, SpoolRange
+from tracker.batches.account import Sealing, account
+from tracker.batches.deadletters import DeadLetters
+from tracker.batches.files import BatchFiles
+from tracker.batches.gate import EidGate
+from tracker.batches.pending import Pending
+from tracker.refine.refinery import Refinery
+from tracker.settings import BatchSettings
+from tracker.spool.reader import SpoolReader
+
+_IDLE_SECONDS = 0.02
+_FIND_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+
+log = structlog.get_logger("sequencer")
+
+
+@dataclass(slots=True)
+class SequencerStats:
+    """Plain numbers for the metrics; seconds are sums."""
+
+    refine_seconds: float = 0.0
+    seal_seconds: float = 0.0
+    errors: int = 0
+    last_error: str | None = None
+
+
+@dataclass(slots=True)
+class _Source:
+    """One spool and how far it was looked at."""
+
+    reader: SpoolReader
+    seen: int = 0  # all that was acknowledged up to then (ns since 1970) is read
+
+
+@dataclass(slots=True)
+class _Flush:
+    asked: int
+    done: Future[int] = field(default_factory=Future)
+
+
+class Sequencer:
+    """One per data directory; its thread calls `run`, all else may be called from any thread."""
+
+    def __init__(
+        self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
+        refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
+        *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.stats = SequencerStats()
+        self.pending = Pending(settings)
+        self._sequencer = sequencer
+        self._spools = spools
+        self._files = files
+        self._gate = gate
+        self._dead = dead
+        self._refinery = refinery
+        self._settings = settings
+        self._versions = versions
+        self._on_sealed = on_sealed
+        self._on_disk_error = on_disk_error
+        self._clock = clock
+        self._sources: dict[str, _Source] = {}
+        self._looked = float("-inf")
+        self._flushes: list[_Flush] = []
+        self._lock = threading.Lock()
+
+    @property
+    def readers(self) -> list[SpoolReader]:
+        """The spools that are read."""
+        return [source.reader for source in list(self._sources.values())]
+
+    def run(self, stop: threading.Event) -> None:
+        """Seal batches until `stop` is set, then seal what is synced and return."""
+        while not stop.is_set():
+            if not self.step():
+                stop.wait(_IDLE_SECONDS)
+        self.flush()
+        while self._flushes:
+            self.step()
+
+    def flush(self) -> Future[int]:
+        """Seal all that is acknowledged now; gives the number of the newest batch then."""
+        flush = _Flush(self._clock())
+        with self._lock:
+            self._flushes.append(flush)
+        return flush.done
+
+    def step(self) -> bool:
+        """Look at all spools once and seal if it is time; true if there was anything to read."""
+        self._find_spools()
+        found = self._gather()
+        while self.pending.is_due(flushing=bool(self._flushes)):
+            self._seal()
+        self._answer_flushes()
+        return found
+
+    def _find_spools(self) -> None:
+        """Open new spool directories, those of workers no longer configured too."""
+        if time.monotonic() - self._looked < _FIND_SECONDS and not self._flushes:
+            return
+        self._looked = time.monotonic()
+        for directory in sorted(self._spools.iterdir()) if self._spools.exists() else ():
+            if directory.name not in self._sources and (directory / "id").exists():
+                reader = SpoolReader(directory)
+                sealed = self._sealed().get(reader.spool_id)
+                reader.seek(*((sealed.generation, sealed.sequence) if sealed else (0, 0)))
+                self._sources[directory.name] = _Source(reader)
+
+    def _sealed(self) -> dict[str, SpoolRange]:
+        return self._files.newest.spools if self._files.newest else {}
+
+    def _gather(self) -> bool:
+        """Read on in every spool while there is room."""
+        found = False
+        for source in self._sources.values():
+            looked = self._clock()
+            while self.pending.has_room():
+                records = source.reader.read(*self.pending.room())
+                if not records:
+                    source.seen = max(source.seen, looked)
+                    break
+                found = True
+                source.seen = max(source.seen, self.pending.add(source.reader, records))
+        return found
+
+    def _seal(self) -> None:
+        """Make the next batch of what is pending; tries again until the disk takes it."""
+        sealing = self._prepare()
+        started = time.monotonic()
+        while not self._write(sealing):
+            time.sleep(_RETRY_SECONDS)
+        self.pending.drop(sealing.hits)
+        self.stats.seal_seconds += time.monotonic() - started
+        for source in self._sources.values():
+            sealed = sealing.manifest.spools.get(source.reader.spool_id)
+            if sealed:
+                source.reader.release(sealed.generation, sealed.sequence)
+        self._on_sealed(sealing.manifest)
+
+    def _prepare(self) -> Sealing:
+        """Decide batch n wholly; from here on its content is fixed."""
+        started = time.monotonic()
+        newest = self._files.newest
+        sealing = account(
+            self.pending.take(), self._refinery, self._gate, self._settings.partitions,
+            lambda spools, counts: Manifest(
+                sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
+                sealed_at=self._clock(), spools=self._sealed() | spools,
+                versions=self._versions, **counts))
+        self.stats.refine_seconds += time.monotonic() - started
+        return sealing
+
+    def _write(self, sealing: Sealing) -> bool:
+        n, sealed_at = sealing.manifest.n, sealing.manifest.sealed_at
+        try:
+            run = self._gate.write(n, sealed_at, sealing.ids, sealing.bodies)
+            self._dead.write(n, sealing.letters)
+            self._files.seal(sealing.manifest, sealing.table)
+        except OSError as error:
+            self.stats.errors += 1
+            self.stats.last_error = f"batch {n} cannot be written: {error.strerror}"
+            log.error("cannot seal", batch=n, error=error.strerror)  # noqa: TRY400 - no trace needed
+            self._on_disk_error(error)
+            return False
+        self.stats.last_error = None
+        self._gate.add(run)
+        self._gate.expire(self._clock())
+        return True
+
+    def _answer_flushes(self) -> None:
+        """Answer those whose every hit is sealed: each spool was read to a later point."""
+        if not self._flushes or self.pending:
+            return
+        seen = min((source.seen for source in self._sources.values()), default=self._clock())
+        with self._lock:
+            done = [flush for flush in self._flushes if flush.asked <= seen]
+            self._flushes = [flush for flush in self._flushes if flush.asked > seen]
+        for flush in done:
+            flush.done.set_result(self._files.newest.n if self._files.newest else 0)
+

@@ -1,0 +1,60 @@
+"""How far one store has come. Moves only after the store took every table of the batch."""
+
+from pathlib import Path
+
+import msgspec
+
+from tracker.batches.durable import replace_durably
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Batches that a store missed while it was suspended: from, up to and with."""
+
+    first: int
+    last: int
+
+
+class Position(msgspec.Struct):
+    """The last batch landed, and what was missed; `suspended` since that batch, if at all."""
+
+    landed: int
+    gaps: list[Gap] = msgspec.field(default_factory=list)
+    suspended: bool = False
+
+
+class Cursor:
+    """A file per store with its `Position`."""
+
+    def __init__(self, path: Path, oldest_kept: int) -> None:
+        """A store without a file begins at the oldest batch that is still here."""
+        self._path = path
+        if path.exists():
+            self.position = msgspec.json.decode(path.read_bytes(), type=Position)
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missed = [Gap(1, oldest_kept - 1)] if oldest_kept > 1 else []
+        self._save(Position(oldest_kept - 1, missed))
+
+    @property
+    def landed(self) -> int:
+        """The last batch landed."""
+        return self.position.landed
+
+    def advance(self, n: int) -> None:
+        """Batch `n` is in, in every table."""
+        self._save(Position(n, self.position.gaps))
+
+    def suspend(self) -> None:
+        """Give up waiting for the store: batches behind the cursor may go."""
+        self._save(Position(self.landed, self.position.gaps, suspended=True))
+
+    def resume(self, oldest_kept: int) -> None:
+        """Go on with the oldest batch that is still here; what went meanwhile is a gap."""
+        gaps = self.position.gaps
+        if oldest_kept > self.landed + 1:
+            gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
+        self._save(Position(max(self.landed, oldest_kept - 1), gaps))
+
+    def _save(self, position: Position) -> None:
+        replace_durably(self._path, msgspec.json.encode(position))
+        self.position = position
