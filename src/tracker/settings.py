@@ -115,6 +115,20 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What one service of `Notify` or `Consume` comes to, as `tracker check` tells it.
+
+    `refusal` says why no start is possible with this service, and what to do; None is fine.
+    """
+
+    key: str  # where it stands: "Notify[0]"
+    service: str
+    on: bool
+    says: str
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySettings:
     """The ClickHouse HTTP endpoint in front of the embedded engine."""
 
@@ -146,4 +160,5 @@ class Settings:
     query: QuerySettings
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    services: tuple[ServiceState, ...] = ()
     warnings: tuple[str, ...] = ()
