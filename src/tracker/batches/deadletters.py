@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.batches.durable import replace_durably, sync_directory
+from tracker.durable import replace_durably, sync_directory
 from tracker.spool.writer import Spool
 
 WHOLE = -1

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
-from tracker.batches.durable import replace_durably, sync_directory, write_durably
+from tracker.durable import replace_durably, sync_directory, write_durably
 
 _manifest = msgspec.json.Decoder(Manifest)
 KEPT_MANIFESTS = 2_000

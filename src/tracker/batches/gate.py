@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.batches.durable import sync_directory, write_durably
+from tracker.durable import sync_directory, write_durably
 
 ENTRY = np.dtype([
     ("print", "<u8"),  # keyed fingerprint of the id; entries are sorted by it

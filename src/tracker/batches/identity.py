@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.batches.durable import replace_durably
+from tracker.durable import replace_durably
 
 
 class Identity(msgspec.Struct, frozen=True):

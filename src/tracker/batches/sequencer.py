@@ -15,6 +15,7 @@ from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
+from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
 from tracker.spool.reader import SpoolReader
@@ -24,16 +25,6 @@ _FIND_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 
 log = structlog.get_logger("sequencer")
-
-
-@dataclass(slots=True)
-class SequencerStats:
-    """Plain numbers for the metrics; seconds are sums."""
-
-    refine_seconds: float = 0.0
-    seal_seconds: float = 0.0
-    errors: int = 0
-    last_error: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +50,8 @@ class Sequencer:
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.stats = SequencerStats()
+        self.counts = SequencerCounts()
+        self.last_error: str | None = None
         self.pending = Pending(settings)
         self._sequencer = sequencer
         self._spools = spools
@@ -143,12 +135,25 @@ class Sequencer:
         while not self._write(sealing):
             time.sleep(_RETRY_SECONDS)
         self.pending.drop(sealing.hits)
-        self.stats.seal_seconds += time.monotonic() - started
+        self.counts.seal.observe(time.monotonic() - started)
+        self._count(sealing.manifest)
         for source in self._sources.values():
             sealed = sealing.manifest.spools.get(source.reader.spool_id)
             if sealed:
                 source.reader.release(sealed.generation, sealed.sequence)
         self._on_sealed(sealing.manifest)
+
+    def _count(self, manifest: Manifest) -> None:
+        counts = self.counts
+        counts.batches += 1
+        counts.hits += manifest.hits
+        counts.events += manifest.accepted
+        counts.rows += manifest.rows
+        counts.bytes += manifest.bytes
+        counts.duplicates += manifest.duplicates
+        counts.conflicts += manifest.conflicts
+        counts.filtered = add(counts.filtered, manifest.filtered)
+        counts.quarantined = add(counts.quarantined, manifest.quarantined)
 
     def _prepare(self) -> Sealing:
         """Decide batch n wholly; from here on its content is fixed."""
@@ -160,7 +165,7 @@ class Sequencer:
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
                 sealed_at=self._clock(), spools=self._sealed() | spools,
                 versions=self._versions, **counts))
-        self.stats.refine_seconds += time.monotonic() - started
+        self.counts.refine.observe(time.monotonic() - started)
         return sealing
 
     def _write(self, sealing: Sealing) -> bool:
@@ -170,12 +175,12 @@ class Sequencer:
             self._dead.write(n, sealing.letters)
             self._files.seal(sealing.manifest, sealing.table)
         except OSError as error:
-            self.stats.errors += 1
-            self.stats.last_error = f"batch {n} cannot be written: {error.strerror}"
+            self.counts.errors += 1
+            self.last_error = f"batch {n} cannot be written: {error.strerror}"
             log.error("cannot seal", batch=n, error=error.strerror)  # noqa: TRY400 - no trace needed
             self._on_disk_error(error)
             return False
-        self.stats.last_error = None
+        self.last_error = None
         self._gate.add(run)
         self._gate.expire(self._clock())
         return True

@@ -4,7 +4,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -12,8 +11,8 @@ from tracker.batch import Batch
 from tracker.batches.deadletters import DeadLetters, RefusedRow
 from tracker.batches.files import BatchFiles
 from tracker.delivery.cursor import Cursor
-from tracker.errors import BatchRefused, StoreError
-from tracker.metrics import Histogram
+from tracker.errors import BatchRefused
+from tracker.metrics import StoreCounts, StoreState
 from tracker.stores.base import Store
 
 _FIRST_PAUSE = 0.25
@@ -31,20 +30,6 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-@dataclass(slots=True)
-class CourierStats:
-    """Plain numbers for health and metrics."""
-
-    reachable: bool = False
-    last_error: str | None = None
-    batches: int = 0
-    events: int = 0
-    bytes: int = 0
-    errors: int = 0
-    refused: int = 0
-    insert: Histogram = field(default_factory=Histogram)
-
-
 class Courier:
     """One per store. `on_landed(n)` is called when the cursor has moved to n."""
 
@@ -54,7 +39,9 @@ class Courier:
     ) -> None:
         self.store = store
         self.cursor = cursor
-        self.stats = CourierStats()
+        self.counts = StoreCounts()
+        self.state = StoreState(reachable=False)
+        self.refused = 0
         self._files = files
         self._dead = dead
         self._on_landed = on_landed
@@ -66,29 +53,26 @@ class Courier:
 
     def run(self, stop: threading.Event) -> None:
         """Carry until `stop` is set; then return after the batch in hand."""
-        while not stop.is_set():
-            try:
-                self._open(stop)
-                self._carry(stop)
-            except StoreError as error:
-                self._away(error)
-            finally:
-                self.store.close()
+        if self._open(stop):
+            self._carry(stop)
+            self.store.close()
 
-    def _open(self, stop: threading.Event) -> None:
+    def _open(self, stop: threading.Event) -> bool:
+        """Try until the store is there; false if `stop` came first."""
         for pause in pauses():
             try:
                 self.store.open()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - a store's driver may raise anything
                 self._away(error)
             else:
                 self._back()
-                return
+                return True
             if stop.wait(pause):
-                return
+                break
+        return False
 
     def _back(self) -> None:
-        self.stats.reachable, self.stats.last_error = True, None
+        self.state.reachable, self.state.last_error = True, None
         if self.cursor.position.suspended:
             self.cursor.resume(min(self._files.kept(), default=self._next_unsealed()))
 
@@ -106,21 +90,23 @@ class Courier:
                 continue
             try:
                 self._land(n)
-                waits = pauses()
-                self._back()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - see above; the batch comes again
                 self._away(error)
                 stop.wait(next(waits))
+            else:
+                waits = pauses()
+                self._back()
 
     def _land(self, n: int) -> None:
         batch = self._files.load(n)
         started = time.monotonic()
         self._land_surely(batch)
-        self.stats.insert.observe(time.monotonic() - started)
+        self.counts.insert.observe(time.monotonic() - started)
         self.cursor.advance(n)
-        self.stats.batches += 1
-        self.stats.events += batch.manifest.rows
-        self.stats.bytes += batch.path.stat().st_size
+        self.counts.batches += 1
+        self.counts.events += batch.manifest.rows
+        self.counts.rows += batch.manifest.rows
+        self.counts.bytes += batch.path.stat().st_size
         self._on_landed(n)
 
     def _land_surely(self, batch: Batch) -> None:
@@ -140,15 +126,16 @@ class Courier:
             self._land_surely(batch.part(middle, behind))
 
     def _refuse(self, batch: Batch, row: int, error: BatchRefused) -> None:
-        self.stats.refused += 1
+        self.refused += 1
         rows = batch.table.to_pylist()
         self._dead.refuse(batch.n, row, RefusedRow(
             self.store.name, str(error), rows[0] if rows else {}))
         log.error("a row was refused", store=self.store.name, batch=batch.n, row=row)
 
-    def _away(self, error: StoreError) -> None:
-        if self.stats.last_error is None:
-            log.warning("store is away", store=self.store.name, error=str(error))
-        self.stats.reachable = False
-        self.stats.errors += 1
-        self.stats.last_error = str(error)
+    def _away(self, error: Exception) -> None:
+        message = str(error) or type(error).__name__
+        if self.state.last_error is None:
+            log.warning("store is away", store=self.store.name, error=message)
+        self.state.reachable = False
+        self.state.last_error = message
+        self.counts.errors += 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.batches.durable import replace_durably
+from tracker.durable import replace_durably
 
 
 class Gap(msgspec.Struct, frozen=True):

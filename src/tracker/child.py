@@ -1,0 +1,82 @@
+"""How the supervisor starts its processes: settings by standard input, which is also the lifeline.
+
+The supervisor keeps the other end open; when it dies, however it dies, its children read the end
+of the file and stop.
+"""
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import BinaryIO, NamedTuple
+
+from tracker.settings import Listener, Settings
+
+LIFELINE = 0
+
+
+class Task(NamedTuple):
+    """What one child is to be: worker `index`, or the store process when it is None."""
+
+    settings: Settings
+    index: int | None
+    listeners: tuple[tuple[Listener, int], ...]  # with the descriptors of their sockets
+    query: int | None  # descriptor of the query endpoint's socket
+
+
+def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a child; the descriptors in `keep` stay open in it under the same numbers."""
+    descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
+    if task.query is not None:
+        descriptors.append(task.query)
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "tracker.child"], stdin=subprocess.PIPE, pass_fds=descriptors,
+        start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
+    if child.stdin is None:
+        raise AssertionError
+    content = pickle.dumps(task)
+    child.stdin.write(len(content).to_bytes(8, "big") + content)
+    child.stdin.flush()
+    return child
+
+
+def main() -> None:
+    """Be what the supervisor asks for."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    task = _read(sys.stdin.buffer)
+    sockets = [(listener, socket.socket(fileno=descriptor))
+               for listener, descriptor in task.listeners]
+    if task.index is None:
+        from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
+        query = socket.socket(fileno=task.query) if task.query is not None else None
+        landing.run(task.settings, query, LIFELINE)
+    else:
+        from tracker import edge  # noqa: PLC0415 - nor the store process the door
+        edge.run(task.settings, task.index, sockets, LIFELINE)
+
+
+def _read(source: BinaryIO) -> Task:
+    """Read the task and nothing behind it; the pipe carries no more."""
+    descriptor = source.fileno()
+    size = int.from_bytes(_exactly(descriptor, 8), "big")
+    task = pickle.loads(_exactly(descriptor, size))  # noqa: S301 - our parent wrote it
+    if not isinstance(task, Task):
+        raise TypeError(task)
+    return task
+
+
+def _exactly(descriptor: int, size: int) -> bytes:
+    content = b""
+    while len(content) < size:
+        more = os.read(descriptor, size - len(content))
+        if not more:
+            raise SystemExit("the supervisor went away")
+        content += more
+    return content
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The store process: one sequencer, a courier per store, the embedded engine, the query endpoint."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from tracker import __version__
+from tracker.batch import Manifest
+from tracker.batches.deadletters import DeadLetters
+from tracker.batches.files import BatchFiles
+from tracker.batches.gate import EidGate
+from tracker.batches.identity import identity
+from tracker.batches.sequencer import Sequencer
+from tracker.delivery.courier import Courier
+from tracker.delivery.cursor import Cursor
+from tracker.delivery.report import Report
+from tracker.delivery.retention import Retention
+from tracker.logs import set_up_logs
+from tracker.metrics import SnapshotFile
+from tracker.query.endpoint import QueryEndpoint
+from tracker.refine.refinery import Refinery
+from tracker.settings import Settings
+from tracker.spool.reserve import Reserve
+from tracker.stores import open_engine, open_store
+
+_NICENESS = 5
+_TIDY_SECONDS = 1.0
+_RESERVE_SHARE = 0.05
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+log = structlog.get_logger("landing")
+
+
+class Landing:
+    """Wires the store process. `start` its threads, `stop` them in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        data = settings.data_directory
+        who = identity(data)
+        self.files = BatchFiles(data / "batches")
+        self.files.open()
+        newest = self.files.newest.n if self.files.newest else 0
+        self.dead = DeadLetters(data / "dead")
+        self.dead.open(newest)
+        self.gate = EidGate(data / "batches", who.gate_keys, settings.batches.eid_days,
+                            settings.batches.eid_entries)
+        self.gate.open(newest)
+        self.reserve = Reserve(data / "reserve", int(settings.spool.bytes * _RESERVE_SHARE))
+        self.engine = open_engine(settings)
+        self.couriers = tuple(
+            Courier(open_store(store, settings, self.engine), self.files,
+                    Cursor(data / "cursors" / f"{store.name}.json",
+                           min(self.files.kept(), default=newest + 1)),
+                    self.dead, lambda _: self._landed.set())
+            for store in settings.stores)
+        self.sequencer = Sequencer(
+            who.sequencer, data / "spool", self.files, self.gate, self.dead,
+            Refinery(settings.refine), settings.batches, {"code": __version__},
+            on_sealed=self._sealed, on_disk_error=self._disk_error)
+        self.retention = Retention(
+            self.files, self.couriers,
+            frozenset(store.name for store in settings.stores if store.critical),
+            settings.spool, data / "spool")
+        self._landed = threading.Event()
+        self._stop_sealing = threading.Event()
+        self._stop_carrying = threading.Event()
+        self._stop_tidying = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, endpoint: QueryEndpoint | None) -> None:
+        """Start all threads."""
+        report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
+                        self.sequencer, self.couriers, self.files, self.gate,
+                        self.retention, endpoint)
+        self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
+        for courier in self.couriers:
+            self._thread(courier.store.name, courier.run, self._stop_carrying)
+        self._tidying = self._thread("tidy", self._tidy, report)
+
+    def stop(self) -> None:
+        """Seal what is synced, land it if the stores take it in time, end all threads."""
+        until = time.monotonic() + self.settings.stop_seconds * 0.8
+        self._stop_sealing.set()
+        self._sequencing.join(max(until - time.monotonic(), 0))
+        while time.monotonic() < until and not self._all_landed():
+            self._landed.wait(0.1)
+            self._landed.clear()
+        self._stop_carrying.set()
+        self._stop_tidying.set()
+        for courier in self.couriers:
+            courier.wake()
+        for thread in self._threads:
+            thread.join(max(until + 2 - time.monotonic(), 0))
+
+    async def flush(self, seconds: float) -> None:
+        """Return when all that is acknowledged now is in the embedded store.
+
+        Raises `TimeoutError` after `seconds`.
+        """
+        async with asyncio.timeout(seconds):
+            n = await asyncio.wrap_future(self.sequencer.flush())
+            while self._embedded().cursor.landed < n:
+                await asyncio.sleep(0.01)
+
+    def _embedded(self) -> Courier:
+        services = {store.name: store.service for store in self.settings.stores}
+        return next(c for c in self.couriers if services[c.store.name] == "chdb")
+
+    def _all_landed(self) -> bool:
+        """Whether nothing is left to carry, but to stores that are away."""
+        newest = self.files.newest.n if self.files.newest else 0
+        return all(courier.cursor.landed >= newest or not courier.state.reachable
+                   for courier in self.couriers)
+
+    def _sealed(self, _: Manifest) -> None:
+        for courier in self.couriers:
+            courier.wake()
+
+    def _disk_error(self, error: OSError) -> None:
+        """On a full disk the reserve is let go, so that landing can free what is sealed."""
+        if error.errno in _DISK_FULL:
+            self.reserve.free()
+
+    def _tidy(self, report: Report) -> None:
+        while not self._stop_tidying.wait(_TIDY_SECONDS):
+            with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
+                self.reserve.hold()
+                now = time.time_ns()
+                self.retention.tidy(now)
+                self.dead.expire(now, self.settings.batches.dead_letter_days)
+            with contextlib.suppress(OSError):
+                report.write()
+
+    def _thread(self, name: str, run: Callable[..., object], *arguments: object) -> threading.Thread:
+        """A thread whose unexpected end ends the process: the supervisor starts it anew."""
+        def guarded() -> None:
+            try:
+                run(*arguments)
+            except BaseException:
+                log.exception("thread died", thread=name)
+                os._exit(1)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        return thread
+
+
+def run(settings: Settings, query: socket.socket | None, lifeline: int) -> None:
+    """Be the store process until SIGTERM, or until the lifeline is cut."""
+    set_up_logs(debug=settings.debug)
+    os.nice(_NICENESS)
+    landing = Landing(settings)
+    asyncio.run(_serve(landing, query, lifeline))
+
+
+async def _serve(landing: Landing, query: socket.socket | None, lifeline: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(lifeline, stop.set)
+    endpoint = None
+    if query is not None and landing.engine is not None:
+        endpoint = QueryEndpoint(landing.settings.query, landing.engine.reader, landing.flush)
+    landing.start(endpoint)
+    serving = asyncio.create_task(endpoint.serve(query)) if endpoint and query else None
+    await stop.wait()
+    loop.remove_reader(lifeline)
+    await asyncio.to_thread(landing.stop)
+    if endpoint and serving:
+        await endpoint.stop()
+        await serving

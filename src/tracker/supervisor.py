@@ -1,0 +1,188 @@
+"""Starts the processes, starts again those that die, stops them in order."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from tracker.banner import banner
+from tracker.child import Task, start
+from tracker.errors import ConfigError, TrackerError
+from tracker.settings import Listener, Settings
+
+_SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+_LOOK_SECONDS = 1.0
+_STEADY_SECONDS = 30.0  # whoever ran this long is started again at once
+_LONGEST_PAUSE = 5.0
+_LOCK_SECONDS = 30.0
+_BACKLOG = 4096
+
+log = structlog.get_logger("supervisor")
+
+
+@dataclass(slots=True)
+class _Process:
+    """One process that is to run, and when it may start next (monotonic seconds)."""
+
+    name: str
+    launch: Callable[[], subprocess.Popen[bytes]]
+    child: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    next_start: float = 0.0
+    pause: float = 0.0
+
+    def look(self, now: float) -> None:
+        """Start it if it does not run and its pause is over."""
+        if self.child is not None and self.child.poll() is not None:
+            self._died(now, self.child.returncode)
+        if self.child is None and now >= self.next_start:
+            self.child, self.started = self.launch(), now
+
+    def _died(self, now: float, code: int) -> None:
+        self.pause = 0.1 if now - self.started > _STEADY_SECONDS else min(
+            max(self.pause * 2, 0.1), _LONGEST_PAUSE)
+        self.next_start = now + self.pause
+        self.child = None
+        log.error("process died, starting it again", process=self.name, code=code,
+                  seconds=round(self.pause, 1))
+
+    def signal(self, number: int) -> None:
+        """Send a signal if it runs."""
+        if self.child is not None and self.child.poll() is None:
+            self.child.send_signal(number)
+
+    def wait(self, until: float) -> None:
+        """Wait for its end, then end it."""
+        if self.child is None:
+            return
+        try:
+            self.child.wait(max(until - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            log.error("process did not stop in time", process=self.name)
+            self.child.kill()
+            self.child.wait()
+
+
+@dataclass(slots=True)
+class _Sockets:
+    """Bound once here, so that connections wait while a worker starts again."""
+
+    workers: list[list[tuple[Listener, socket.socket]]] = field(default_factory=list)
+    query: socket.socket | None = None
+
+    @property
+    def addresses(self) -> list[tuple[Listener, int]]:
+        """Each listener with the port it got."""
+        return [(listener, bound.getsockname()[1]) for listener, bound in self.workers[0]]
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; gives back the exit status."""
+    settings.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _lock(settings.data_directory, settings.stop_seconds + _LOCK_SECONDS)
+    sockets = _bind(settings)
+    shutil.rmtree(settings.data_directory / "run", ignore_errors=True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    processes = _processes(settings, sockets, lock)
+    query_port = sockets.query.getsockname()[1] if sockets.query else None
+    for process in processes:
+        process.look(time.monotonic())
+    print(banner(settings, sockets.addresses, query_port), flush=True)  # noqa: T201
+    _watch(processes)
+    _stop(processes, settings.stop_seconds)
+    return 0
+
+
+def _lock(directory: Path, seconds: float) -> int:
+    """One tracker per data directory; children hold the lock too until they have ended."""
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    until = time.monotonic() + seconds
+    said = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TrackerError(
+                    f"another tracker uses {directory}: stop it, or set another DataDirectory"
+                ) from None
+            if not said:
+                print(f"waiting for another tracker to let go of {directory} …",  # noqa: T201
+                      file=sys.stderr, flush=True)
+                said = True
+            time.sleep(0.1)
+        else:
+            return descriptor
+
+
+def _bind(settings: Settings) -> _Sockets:
+    """One socket per worker and listener, all of the same port."""
+    sockets = _Sockets([[] for _ in range(settings.workers)])
+    for listener in settings.listeners:
+        port = listener.port
+        for worker in sockets.workers:
+            bound = _listen(listener.host, port, shared=True)
+            port = bound.getsockname()[1]
+            worker.append((listener, bound))
+    if settings.query.port is not None and any(s.service == "chdb" for s in settings.stores):
+        sockets.query = _listen(settings.query.host, settings.query.port, shared=False)
+    return sockets
+
+
+def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, or change"
+            " the address in the configuration") from error
+    return bound
+
+
+def _processes(settings: Settings, sockets: _Sockets, lock: int) -> list[_Process]:
+    """The workers first: they stop first too."""
+    def task(index: int | None) -> Task:
+        own = sockets.workers[index] if index is not None else []
+        query = sockets.query.fileno() if sockets.query and index is None else None
+        return Task(settings, index, tuple((listener, s.fileno()) for listener, s in own), query)
+
+    names: list[int | None] = [*range(settings.workers), None]
+    return [_Process("store" if index is None else f"w{index}",
+                     lambda index=index: start(task(index), [lock]))  # type: ignore[misc]  # mypy cannot type a default here
+            for index in names]
+
+
+def _watch(processes: list[_Process]) -> None:
+    while True:
+        got = signal.sigtimedwait(_SIGNALS, _LOOK_SECONDS)
+        if got is not None and got.si_signo != signal.SIGCHLD:
+            return
+        for process in processes:
+            process.look(time.monotonic())
+
+
+def _stop(processes: list[_Process], seconds: float) -> None:
+    """Workers answer what is in flight, then the store process seals and lands what is synced."""
+    until = time.monotonic() + seconds
+    *workers, store = processes
+    for group in (workers, [store]):
+        for process in group:
+            process.signal(signal.SIGTERM)
+        for process in group:
+            process.wait(until)
