@@ -1,0 +1,286 @@
+"""The ClickHouse HTTP protocol on loopback: `/`, `/ping`, and what clients expect around them."""
+
+import asyncio
+import hmac
+import json
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import uvicorn
+
+from tracker.query.engine import OpenReader
+from tracker.query.failure import QueryFailed
+from tracker.query.fence import is_flush
+from tracker.query.protocol import (
+    MAX_BODY_BYTES,
+    Credentials,
+    Headers,
+    Query,
+    arguments,
+    checked_id,
+    credentials,
+    read_query,
+)
+from tracker.query.runner import Answer, Counts, Runner
+from tracker.settings import QuerySettings
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+BODY_SECONDS: Final = 30.0
+SEND_SECONDS: Final = 60.0  # how long a client may leave a piece of its result unread
+
+_TYPES: Final = {
+    "csv": "text/csv; charset=UTF-8; header=absent",
+    "csvwithnames": "text/csv; charset=UTF-8; header=present",
+    "json": "application/json; charset=UTF-8",
+    "jsoncompact": "application/json; charset=UTF-8",
+    "jsoneachrow": "application/x-ndjson; charset=UTF-8",
+    "parquet": "application/octet-stream",
+    "native": "application/octet-stream",
+    "arrow": "application/octet-stream",
+    "arrowstream": "application/octet-stream",
+    "rowbinary": "application/octet-stream",
+    "tabseparated": "text/tab-separated-values; charset=UTF-8",
+}
+
+
+class QueryEndpoint:
+    """Answers queries of anyone on this machine; served inside the store process's event loop.
+
+    `open_reader` opens a session of the running engine with the settings given to it.
+    `flush` returns when all acknowledged so far has landed, or raises TimeoutError after so many
+    seconds.
+    """
+
+    def __init__(self, settings: QuerySettings, open_reader: OpenReader,
+                 flush: Callable[[float], Awaitable[None]]) -> None:
+        self._settings = settings
+        self._flush = flush
+        self._runner = Runner(settings, open_reader)
+        self._server: _Server | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """For the metrics; `stuck` queries that reach `concurrent` leave no thread for others."""
+        return self._runner.counts
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Answer on a listening socket until `stop`."""
+        config = uvicorn.Config(self.app, interface="asgi3", lifespan="off", log_config=None,
+                                access_log=False, proxy_headers=False,
+                                server_header=False, http="httptools", ws="none",
+                                limit_concurrency=256, timeout_keep_alive=30,
+                                timeout_graceful_shutdown=2)
+        self._server = _Server(config)
+        await self._server.serve([sock])
+
+    async def stop(self) -> None:
+        """End `serve`; queries that run are given two seconds."""
+        if self._server is not None:
+            self._server.should_exit = True
+        await self._runner.close()
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1")
+                   for name, value in scope["headers"]}
+        reply = _Reply(send, str(uuid.uuid4()), scope["method"] == "HEAD")
+        try:
+            await self._answer(scope, headers, receive, reply)
+        except QueryFailed as failure:
+            await reply.fail(failure)
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive,
+                      reply: "_Reply") -> None:
+        self._check_origin(scope, headers)
+        path, method = scope["path"], scope["method"]
+        if path in {"/ping", "/replicas_status"}:
+            await reply.text(200, "Ok.\n")
+        elif path not in {"/", "/query"}:
+            await reply.text(404, f"There is no handle {path[:100]}; queries go to /\n")
+        elif method not in {"GET", "HEAD", "POST"}:
+            await reply.text(405, "Use GET or POST\n", allow="GET, HEAD, POST")
+        else:
+            await self._query(scope, headers, receive, reply)
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Pages in a browser must not reach the data, also not under a name they own."""
+        if "origin" in headers or headers.get("sec-fetch-site", "none") not in {"none",
+                                                                                "same-origin"}:
+            raise QueryFailed(497, "Requests from pages in a browser are refused")
+        server = (scope.get("server") or ("",))[0]
+        known = {"localhost", "127.0.0.1", "::1", server, self._settings.host.lower()}
+        host = headers.get("host")
+        if host is not None and _host_name(host) not in known:
+            raise QueryFailed(497, "The Host header is not this endpoint's address; "
+                                   "use localhost or 127.0.0.1")
+
+    async def _query(self, scope: Scope, headers: Headers, receive: Receive,
+                     reply: "_Reply") -> None:
+        args = arguments(scope["query_string"])
+        self._check_credentials(credentials(headers, args))
+        body = await _body(receive)
+        if scope["method"] != "POST" and not args.get("query"):
+            await reply.text(200, "Ok.\n")
+            return
+        reply.query_id = checked_id(args.get("query_id", ""), reply.query_id)
+        query = read_query(headers, args, body, str(uuid.uuid4()))
+        if is_flush(query.sql):
+            await self._flush_all()
+            await reply.text(200, "")
+            return
+        await self._run(query, receive, reply)
+
+    def _check_credentials(self, given: Credentials) -> None:
+        wanted = self._settings.password.encode()
+        right = hmac.compare_digest(given.password.encode(), wanted)
+        if (wanted and not right) or given.user not in {"", "default"}:
+            raise QueryFailed(516, "default: Authentication failed: the user is `default`, the "
+                                   "password that of QueryPassword")
+
+    async def _flush_all(self) -> None:
+        try:
+            await self._flush(self._settings.seconds)
+        except TimeoutError:
+            raise QueryFailed(159, "Timeout exceeded: not everything has landed after "
+                                   f"{self._settings.seconds:g} seconds; look at /health") from None
+
+    async def _run(self, query: Query, receive: Receive, reply: "_Reply") -> None:
+        """Answer one query; it is stopped when the client goes away."""
+        work = asyncio.create_task(self._answer_query(query, reply))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+        finally:
+            work.cancel()
+            gone.cancel()
+
+    async def _answer_query(self, query: Query, reply: "_Reply") -> None:
+        async with self._runner.run(query) as answer:
+            await reply.result(answer)
+
+
+class _Reply:
+    """One HTTP answer with ClickHouse's headers."""
+
+    def __init__(self, send: Send, query_id: str, head: bool) -> None:
+        self._send = send
+        self._head = head
+        self._started = False
+        self.query_id = query_id
+
+    async def text(self, status: int, text: str, **headers: str) -> None:
+        """A short text, whole."""
+        await self._whole(status, text.encode(), {"content-type": "text/plain; charset=UTF-8",
+                                                  **headers})
+
+    async def fail(self, failure: QueryFailed) -> None:
+        """The error; behind a part of a result it is written there, and the connection cut."""
+        if self._started:
+            with suppress(TimeoutError, OSError):
+                await self._piece(b"\n__exception__\n" + failure.text.encode())
+            raise ConnectionAbortedError(failure.text)
+        extra = {"x-clickhouse-exception-code": str(failure.code)}
+        if failure.status == 401:
+            extra["www-authenticate"] = 'Basic realm="Tracker"'
+        if failure.status == 503:
+            extra["retry-after"] = "1"
+        await self.text(failure.status, failure.text, **extra)
+
+    async def result(self, answer: Answer) -> None:
+        """A result, whole with its length or piece by piece."""
+        headers = self._result_headers(answer)
+        if answer.length is not None:
+            headers["content-length"] = str(answer.length)
+        await self._begin(200, headers)
+        if not self._head:
+            async for piece in answer.pieces:
+                await self._piece(piece)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    def _result_headers(self, answer: Answer) -> dict[str, str]:
+        form = answer.format.lower()
+        summary = {"read_rows": "0", "read_bytes": "0", "written_rows": "0", "written_bytes": "0",
+                   "total_rows_to_read": "0", "result_rows": str(answer.rows),
+                   "result_bytes": str(answer.length or 0),
+                   "elapsed_ns": str(int(answer.elapsed * 1e9))}
+        return {
+            "content-type": _TYPES.get(form, "text/plain; charset=UTF-8"),
+            "x-clickhouse-format": answer.format,
+            "x-clickhouse-timezone": answer.timezone,
+            "x-clickhouse-summary": json.dumps(summary, separators=(",", ":")),
+            "accept-ranges": "none",
+        }
+
+    async def _whole(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        await self._begin(status, {**headers, "content-length": str(len(body))})
+        await self._send({"type": "http.response.body", "body": b"" if self._head else body})
+
+    async def _begin(self, status: int, headers: dict[str, str]) -> None:
+        headers |= {"x-clickhouse-query-id": self.query_id,
+                    "x-clickhouse-server-display-name": "tracker",
+                    "x-content-type-options": "nosniff",
+                    "cache-control": "no-store"}
+        self._started = True
+        await self._send({"type": "http.response.start", "status": status,
+                          "headers": [(name.encode(), value.encode("latin-1", "replace"))
+                                      for name, value in headers.items()]})
+
+    async def _piece(self, piece: bytes) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _body(receive: Receive) -> bytes:
+    """The request's body; raises `QueryFailed` when it is too large or does not come."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise QueryFailed(210, "The client went away")
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                if size > MAX_BODY_BYTES:
+                    raise QueryFailed(381, f"The body is larger than {MAX_BODY_BYTES} bytes; data "
+                                           "is sent to the tracking routes, not here")
+                if not message.get("more_body"):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise QueryFailed(210, f"The body did not come within {BODY_SECONDS:g} seconds") from None
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _host_name(host: str) -> str:
+    """The Host header without port, brackets and a closing dot, in lower case."""
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.rpartition(":")[0].rstrip(".") if ":" in name else name.rstrip(".")

@@ -1,0 +1,282 @@
+"""Runs queries in a few threads beside the writer; bounded in number, time, memory and bytes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from tracker.query.engine import OpenReader, Result, Session, Stream
+from tracker.query.failure import QueryFailed, from_engine
+from tracker.query.fence import Fence, Statement
+from tracker.query.protocol import MAX_SQL_BYTES, Query
+from tracker.settings import QuerySettings
+
+T = TypeVar("T")
+
+WAITING: Final = 32  # queries that may wait for a thread; more are turned away
+GRACE_SECONDS: Final = 2.0  # how long after its time the engine may end a query by itself
+KILL_SECONDS: Final = 5.0  # how long a killed query may take to end
+
+STREAMED: Final = frozenset({
+    "csv", "jsoncompacteachrow", "jsoncompactstringseachrow", "jsoneachrow", "jsonl", "jsonlines",
+    "jsonstringseachrow", "lineasstring", "msgpack", "native", "ndjson", "raw", "rowbinary",
+    "tabseparated", "tabseparatedraw", "tskv", "tsv", "tsvraw",
+})
+"""Formats whose blocks, each formatted alone, make up the whole: no header, footer or comma."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A query's result as it comes: the pieces, and what is known before the first is sent."""
+
+    format: str
+    timezone: str
+    pieces: AsyncIterator[bytes]
+    length: int | None = None  # None while the query still runs
+    rows: int = 0
+    elapsed: float = 0.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Plain numbers for the metrics."""
+
+    queries: int = 0
+    failed: int = 0
+    running: int = 0
+    waiting: int = 0
+    stuck: int = 0  # threads whose query did not end when killed
+
+
+@dataclass(slots=True)
+class _Run:
+    """One query while it has a thread."""
+
+    query: Query
+    deadline: float
+    session: Session | None = None
+    stream: Stream | None = None
+    first: list[bytes] = field(default_factory=list)
+
+
+class Runner:
+    """Runs queries on sessions of their own, `settings.concurrent` at a time.
+
+    All methods are called from one event loop; the engine is only called in the pool's threads.
+    """
+
+    def __init__(self, settings: QuerySettings, open_reader: OpenReader,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._open_reader = open_reader
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(settings.concurrent, "query")
+        self._killer = ThreadPoolExecutor(1, "query-kill")
+        self._free = asyncio.Semaphore(settings.concurrent)
+        self._fence: Fence | None = None
+        self._timezone = "UTC"
+        self.counts = Counts()
+
+    async def close(self) -> None:
+        """Let no more queries in and end those that run."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._killer.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def run(self, query: Query) -> AsyncIterator[Answer]:
+        """The answer to a query, which ends with the context; raises `QueryFailed`."""
+        async with self._turn():
+            self.counts.queries += 1
+            run = _Run(query, self._clock() + self._seconds(query) + GRACE_SECONDS)
+            try:
+                yield await self._start(run)
+            except QueryFailed:
+                self.counts.failed += 1
+                raise
+            finally:
+                await self._end(run)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a free thread, but neither long nor in a long queue."""
+        if self._free.locked() and self.counts.waiting >= WAITING:
+            raise self._busy()
+        self.counts.waiting += 1
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._settings.seconds)
+        except TimeoutError:
+            raise self._busy() from None
+        finally:
+            self.counts.waiting -= 1
+        self.counts.running += 1
+        try:
+            yield
+        finally:
+            self.counts.running -= 1
+            self._free.release()
+
+    def _busy(self) -> QueryFailed:
+        return QueryFailed(202, f"Too many simultaneous queries: {self._settings.concurrent} run "
+                                "and others wait; try again soon")
+
+    def _seconds(self, query: Query) -> float:
+        wanted = _number(query.settings.get("max_execution_time", ""))
+        return min(wanted or self._settings.seconds, self._settings.seconds)
+
+    def _options(self, query: Query) -> str:
+        """The settings of the query's session, as part of a connection string."""
+        own = self._settings
+        memory = _number(query.settings.get("max_memory_usage", "")) or own.memory_bytes
+        result = _number(query.settings.get("max_result_bytes", "")) or own.result_bytes
+        options: dict[str, str] = {
+            "result_overflow_mode": "throw",
+            **query.settings,
+            "readonly": "1",
+            "database": query.database,
+            "dynamic_throw_on_type_mismatch": "0",
+            "max_execution_time": f"{max(1, round(self._seconds(query)))}",
+            "timeout_overflow_mode": "throw",
+            "max_memory_usage": f"{int(min(memory, own.memory_bytes))}",
+            "max_result_bytes": f"{int(min(result, own.result_bytes))}",
+            "max_query_size": f"{MAX_SQL_BYTES}",
+            "log_comment": query.query_id,
+        }
+        if _number(query.settings.get("max_block_size", "1")) > 65_409:
+            del options["max_block_size"]
+        return "&".join(f"{name}={quote(value)}" for name, value in options.items())
+
+    async def _start(self, run: _Run) -> Answer:
+        """Judge the query and fetch the first of its result, or all of it."""
+        statement, result = await self._within(run, lambda: self._open(run))
+        form = statement.format or run.query.default_format
+        if result is not None:
+            data = result.bytes() or b""
+            return Answer(form, self._timezone, _pieces(data), len(data), result.rows_read(),
+                          result.elapsed())
+        if run.stream is None:
+            data = b"".join(run.first)
+            return Answer(form, self._timezone, _pieces(data), len(data))
+        return Answer(form, self._timezone, self._rest(run))
+
+    def _open(self, run: _Run) -> tuple[Statement, Result | None]:
+        """In a thread: everything up to the first bytes of the answer."""
+        query = run.query
+        try:
+            run.session = session = self._open_reader(self._options(query))
+            if self._fence is None:
+                self._fence = Fence(session)
+                self._timezone = (session.query("SELECT timezone()", "TSVRaw").bytes()
+                                  or b"UTC").decode().strip()
+            statement = self._fence.check(session, query.sql, query.params)
+            form = statement.format or query.default_format
+            if statement.select and form.lower() in STREAMED:
+                run.stream = session.send_query(query.sql, form, query.params)
+                _fill(run)
+                return statement, None
+            return statement, session.query(query.sql, form, params=query.params)
+        except RuntimeError as error:
+            raise from_engine(error) from None
+
+    async def _rest(self, run: _Run) -> AsyncIterator[bytes]:
+        yield b"".join(run.first)
+        sent = sum(map(len, run.first))
+        while run.stream is not None:
+            piece = await self._within(run, lambda: _next(run))
+            sent += len(piece)
+            if sent > self._settings.result_bytes:
+                raise QueryFailed(396, f"The result is larger than {self._settings.result_bytes} "
+                                       "bytes; use LIMIT, or aggregate")
+            if piece:
+                yield piece
+
+    async def _within(self, run: _Run, work: Callable[[], T]) -> T:
+        """Do `work` in a thread; kill the query when its time is over or nobody waits for it."""
+        task = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), run.deadline - self._clock())
+        except (TimeoutError, asyncio.CancelledError) as stop:
+            await self._kill(run, task)
+            if isinstance(stop, TimeoutError):
+                raise QueryFailed(159, "Timeout exceeded: the query was stopped after "
+                                       f"{self._seconds(run.query):g} seconds") from None
+            raise
+
+    async def _kill(self, run: _Run, task: "asyncio.Future[T]") -> None:
+        """Stop the engine's work; a thread that does not come back is counted as stuck."""
+        loop = asyncio.get_running_loop()
+        with suppress(RuntimeError):
+            await asyncio.shield(loop.run_in_executor(self._killer, self._kill_query, run))
+        done, _ = await asyncio.wait({task}, timeout=KILL_SECONDS)
+        if not done:
+            self.counts.stuck += 1
+            task.add_done_callback(self._unstuck)
+        elif not task.cancelled():
+            task.exception()  # it failed because it was killed
+
+    def _unstuck(self, task: "asyncio.Future[T]") -> None:
+        self.counts.stuck -= 1
+        if not task.cancelled():
+            task.exception()
+
+    def _kill_query(self, run: _Run) -> None:
+        """In the killer's thread."""
+        session = self._open_reader("readonly=1")
+        try:
+            session.query("KILL QUERY WHERE Settings['log_comment'] = {id:String} ASYNC",
+                          params={"id": run.query.query_id})
+        finally:
+            session.close()
+
+    async def _end(self, run: _Run) -> None:
+        if run.session is None:
+            return
+        with suppress(RuntimeError):
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(
+                self._threads, _close, run))
+
+
+def _fill(run: _Run, enough: int = 1 << 20) -> None:
+    """Fetch the first blocks of the stream, or all when they are few; then the stream is None."""
+    size = 0
+    while run.stream is not None and size < enough:
+        piece = _next(run)
+        run.first.append(piece)
+        size += len(piece)
+
+
+def _next(run: _Run) -> bytes:
+    """In a thread: the next block, b"" at the end, when the stream becomes None."""
+    assert run.stream is not None
+    try:
+        return next(run.stream).bytes() or b""
+    except StopIteration:
+        run.stream.close()
+        run.stream = None
+        return b""
+    except RuntimeError as error:
+        raise from_engine(error) from None
+
+
+def _close(run: _Run) -> None:
+    if run.stream is not None:
+        run.stream.close()
+    if run.session is not None:
+        run.session.close()
+
+
+async def _pieces(data: bytes, size: int = 1 << 20) -> AsyncIterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(data), size):
+        yield bytes(view[start:start + size])
+
+
+def _number(text: str) -> float:
+    """A setting's number; 0 where there is none."""
+    with suppress(ValueError):
+        return max(0.0, float(text))
+    return 0.0
+

@@ -1,0 +1,93 @@
+"""A tracker database with a few rows, and the endpoint in front of it on a free port."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from chdb import session
+
+from tracker.query.endpoint import QueryEndpoint
+from tracker.query.engine import Session
+from tracker.settings import QuerySettings
+
+ROWS = """
+{"eid": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ename": "a", "params": {"go": 6}}
+{"eid": "61f0c404-5cb3-11e7-907b-a6006ad3dba1", "ename": "b", "params": {"go": "x"}}
+{"eid": "61f0c404-5cb3-11e7-907b-a6006ad3dba2", "ename": "c", "params": {"go": [1, 2]}}
+"""
+
+
+@dataclass
+class Served:
+    """An endpoint that answers."""
+
+    port: int
+    endpoint: QueryEndpoint
+    flushed: list[float] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+OpenReader = Callable[[str], Session]
+Serve = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def open_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenReader]:
+    """The one engine of the test run; it cannot be opened at a second path."""
+    path: Path = tmp_path_factory.mktemp("engine") / "db"
+    writer = session.Session(f"{path}?max_server_memory_usage=3000000000")
+    writer.query("CREATE DATABASE sfpla")
+    writer.query("CREATE TABLE sfpla.events (eid UUID, ename String, url String, params JSON)"
+                 " ENGINE = MergeTree ORDER BY eid")
+    writer.query(f"INSERT INTO sfpla.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")
+    yield lambda options: cast("Session", session.Session(f"{path}?{options}"))
+    writer.close()
+
+
+@pytest.fixture(scope="session")
+def serve(open_reader: OpenReader) -> Serve:
+    """Serves endpoints with settings of one's own: `with serve(concurrent=1) as served:`."""
+
+    @contextmanager
+    def serving(**settings: Any) -> Iterator[Served]:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            flushed: list[float] = []
+
+            async def flush(seconds: float) -> None:
+                flushed.append(seconds)
+
+            loop = asyncio.new_event_loop()
+            made: list[QueryEndpoint] = []
+
+            async def main() -> None:
+                made.append(QueryEndpoint(QuerySettings(**settings), open_reader, flush))
+                ready.set()
+                await made[0].serve(sock)
+
+            ready = threading.Event()
+            thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
+            thread.start()
+            assert ready.wait(10)
+            try:
+                yield Served(sock.getsockname()[1], made[0], flushed)
+            finally:
+                asyncio.run_coroutine_threadsafe(made[0].stop(), loop).result(10)
+                thread.join(20)
+                loop.close()
+
+    return serving
+
+
+@pytest.fixture(scope="session")
+def served(serve: Serve) -> Iterator[Served]:
+    with serve(seconds=5.0, memory_bytes=500_000_000, result_bytes=200_000_000) as answering:
+        yield answering
