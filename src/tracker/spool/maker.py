@@ -1,0 +1,135 @@
+"""Makes the next segment file ready before it is needed, so that no commit waits for a disk."""
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from tracker.spool.files import Files, write_whole
+from tracker.spool.layout import segment_path
+from tracker.spool.segment import FIRST_GROUP, SECTOR, next_group
+
+RETRY_SECONDS = 0.5
+_STEP = 1 << 20
+_ZEROS = bytes(_STEP)
+
+
+class Blank(NamedTuple):
+    """A segment of zeros on disk, under its final name, open to be written with O_DSYNC."""
+
+    generation: int
+    path: Path
+    descriptor: int
+    size: int
+
+
+class Stopped(Exception):
+    """The maker was told to stop."""
+
+
+class Maker:
+    """One thread that keeps one blank segment ahead; after a failure it tries again and again."""
+
+    def __init__(self, directory: Path, files: Files, size: int, generation: int) -> None:
+        self._directory = directory
+        self._files = files
+        self._size = size
+        self._generation = generation
+        self._blank: Blank | None = None
+        self._error: OSError | None = None
+        self._wanted = size // 8  # the first one small: a start should not wait long
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spool-maker", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the first segment."""
+        self._thread.start()
+
+    def take(self, room: int) -> Blank:
+        """The next blank, with at least `room` bytes for groups; waits while it is being made.
+
+        Raises `OSError` at once while the last try to make one has failed.
+        """
+        with self._changed:
+            while self._blank is None or self._blank.size < FIRST_GROUP + room:
+                self._discard()
+                self._wanted = max(self._wanted, FIRST_GROUP + room)
+                self._changed.notify_all()
+                self._changed.wait_for(
+                    lambda: self._blank or self._error or self._stop.is_set())
+                if self._blank is None:
+                    raise self._error or OSError("the spool is closing")
+            blank, self._blank = self._blank, None
+            self._wanted = self._size
+            self._changed.notify_all()
+            return blank
+
+    def stop(self) -> None:
+        """Stop the thread and take away what was made and never used."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join()
+        self._discard()
+
+    def _discard(self) -> None:
+        if self._blank is not None:
+            self._undo(self._blank.descriptor, self._blank.path)
+            self._blank = None
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._blank is None or self._stop.is_set())
+                size = self._wanted
+            if self._stop.is_set():
+                return
+            try:
+                blank = self._make(next_group(max(size, FIRST_GROUP + SECTOR)))
+            except Stopped:
+                return
+            except OSError as error:
+                self._tell(None, error)
+                self._stop.wait(RETRY_SECONDS)
+            else:
+                self._generation += 1
+                self._tell(blank, None)
+
+    def _tell(self, blank: Blank | None, error: OSError | None) -> None:
+        with self._changed:
+            self._blank, self._error = blank, error
+            self._changed.notify_all()
+
+    def _make(self, size: int) -> Blank:
+        path = segment_path(self._directory, self._generation)
+        draft = path.with_name(path.name + ".tmp")
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_DSYNC
+        descriptor = self._files.open(draft, flags)
+        try:
+            self._files.allocate(descriptor, size)  # a full disk shows before anything is written
+            self._fill(descriptor, size)
+            self._files.fsync(descriptor)
+            self._files.rename(draft, path)
+            self._files.sync_directory(self._directory)
+        except BaseException:
+            self._undo(descriptor, draft, path)
+            raise
+        return Blank(self._generation, path, descriptor, size)
+
+    def _fill(self, descriptor: int, size: int) -> None:
+        """Write zeros, synced step by step: commits to the segment in use need not wait for all."""
+        for offset in range(0, size, _STEP):
+            if self._stop.is_set():
+                raise Stopped
+            step = memoryview(_ZEROS)[:min(_STEP, size - offset)]
+            write_whole(self._files, descriptor, step, offset)
+
+    def _undo(self, descriptor: int, *paths: Path) -> None:
+        """Leave nothing of a segment that holds no record."""
+        with contextlib.suppress(OSError):
+            self._files.close(descriptor)
+        for path in paths:
+            with contextlib.suppress(OSError):
+                self._files.unlink(path)

@@ -1,0 +1,324 @@
+"""Bytes in, synced, acknowledged: the one way by which what arrived becomes accepted."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from tracker.errors import SpoolUnavailable
+from tracker.settings import SpoolSettings
+from tracker.spool.files import FILE_MODE, Files, write_whole
+from tracker.spool.layout import LOCK_NAME, generations, keep_id, make_directory
+from tracker.spool.maker import RETRY_SECONDS, Blank, Maker
+from tracker.spool.mark import Mark, MarkWriter
+from tracker.spool.segment import (
+    FIRST_GROUP,
+    SALT_BYTES,
+    SPOOL_ID_BYTES,
+    SegmentHeader,
+    encode_group,
+    encode_header,
+    next_group,
+    room_for,
+    seed_of,
+)
+
+GROUP_BYTES = 8 << 20
+PENDING_BYTES = 64 << 20
+RECORD_BYTES = 32 << 20
+LOCK_SECONDS = 10.0
+SYNC_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
+               2.0, 5.0)
+"""Upper bounds, in seconds, of the buckets of `SpoolStats.sync_buckets`."""
+
+Item = tuple[bytes, object, int]
+Deliver = Callable[[list[object], SpoolUnavailable | None], None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SpoolStats:
+    """What a spool did since it was opened; written by its commit thread, read by anyone.
+
+    `records`, `events`, `bytes`  synced; bytes as on disk
+    `groups`        syncs that worked
+    `sync_buckets`  groups by the seconds of their write and sync; the last bucket is open
+    `errors`        groups that failed
+    """
+
+    records: int = 0
+    events: int = 0
+    bytes: int = 0
+    groups: int = 0
+    sync_seconds: float = 0.0
+    sync_buckets: list[int] = field(default_factory=lambda: [0] * (len(SYNC_BOUNDS) + 1))
+    errors: int = 0
+
+    def count_sync(self, seconds: float) -> None:
+        """Count one write and sync."""
+        self.sync_seconds += seconds
+        self.sync_buckets[bisect_left(SYNC_BOUNDS, seconds)] += 1
+
+
+class _Segment:
+    """The segment that is being written: where the next group goes, and how it is numbered."""
+
+    def __init__(self, blank: Blank, salt: bytes) -> None:
+        self.generation = blank.generation
+        self.descriptor = blank.descriptor
+        self.size = blank.size
+        self.seed = seed_of(salt)
+        self.end = FIRST_GROUP
+        self.sequence = 1
+        self.group = 1
+
+    def fitting(self, items: list[Item]) -> int:
+        """How many of `items`, from the first on, still go into this segment as one group."""
+        room = self.size - next_group(self.end)
+        for count, (record, _, _) in enumerate(items):
+            room -= room_for(len(record))
+            if room < 0:
+                return count
+        return len(items)
+
+
+class Spool:
+    """One worker's spool. Only its process writes it; `append` is called by one thread.
+
+    Records are committed in groups by a thread of the spool: one write and one sync for all that
+    wait. Then `deliver(waiters, error)` is called in that thread, groups in order: `error` is None
+    when all of their records are on disk, else none of them was accepted.
+    """
+
+    def __init__(self, directory: Path, settings: SpoolSettings, deliver: Deliver, *,
+                 files: Files | None = None, pending_bytes: int = PENDING_BYTES,
+                 random: Callable[[int], bytes] = os.urandom,
+                 clock: Callable[[], int] = time.time_ns) -> None:
+        self._directory = directory
+        self._size = settings.segment_bytes
+        self._deliver = deliver
+        self._files = files or Files()
+        self._bound = pending_bytes
+        self._random = random
+        self._clock = clock
+        self.stats = SpoolStats()
+        self.spool_id = ""
+        self._taken = 0  # bytes appended: written by the appending thread only
+        self._settled = 0  # bytes delivered, either way: written by the commit thread only
+        self._refusing = threading.Lock()  # over the four below; reading the first needs none
+        self._refusal: str | None = "the spool is not open"
+        self._closed: str | None = None
+        self._failing: str | None = None
+        self._blocked: str | None = None
+        self._tried = 0.0
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._put = self._queue.put
+        self._stopping = False
+        self._segment: _Segment | None = None
+        self._previous = (0, 0)
+        self._lock = -1
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes appended that were neither synced nor refused yet."""
+        return self._taken - self._settled
+
+    def open(self) -> None:
+        """Take the spool and start its threads; with a full disk it opens, and refuses for now.
+
+        Raises `SpoolUnavailable` when another process has it, or its directory cannot be written.
+        """
+        try:
+            make_directory(self._directory)
+            self._take_lock()
+            self.spool_id = keep_id(self._directory, self._files, self._random(SPOOL_ID_BYTES))
+            self._mark = MarkWriter(self._directory, self._files)
+        except OSError as error:
+            self._let_go()
+            raise SpoolUnavailable(f"the spool {self._directory} cannot be opened: {error}; "
+                                   "check the disk and the rights of DataDirectory") from error
+        newest = max([self._mark.mark.generation, *generations(self._directory)])
+        self._maker = Maker(self._directory, self._files, self._size, newest + 1)
+        self._maker.start()
+        self._thread = threading.Thread(target=self._run, name="spool-commit", daemon=True)
+        self._try_segment(0)
+        self._thread.start()
+
+    def append(self, record: bytes, waiter: object, events: int = 1) -> None:
+        """Give a record to the next group; `waiter` comes back through `deliver`.
+
+        Raises `SpoolUnavailable` while nothing can be taken, `ValueError` for a record that no
+        segment can hold.
+        """
+        size = len(record)
+        if self._refusal is not None or self._taken - self._settled > self._bound:
+            raise SpoolUnavailable(self._refusal or "too many hits wait for the disk")
+        if size > RECORD_BYTES:
+            raise ValueError(f"a record of {size} bytes is larger than the spool takes: "
+                             f"{RECORD_BYTES}")
+        self._taken += size
+        self._put((record, waiter, events))
+
+    def block(self, reason: str | None) -> None:
+        """Refuse what comes while there is a `reason` (the disk budget is spent)."""
+        with self._refusing:
+            self._blocked = reason
+            self._refusal = self._closed or self._failing or reason
+
+    def close(self) -> None:
+        """Commit and deliver what is pending, then stop. Nothing may be appended any more."""
+        with self._refusing:
+            self._closed = self._refusal = "the spool is closed"
+        self._stopping = True
+        self._put(None)
+        self._thread.join()
+        self._maker.stop()
+        self._close_segment()
+        self._mark.close()
+        self._let_go()
+
+    # --- the lock -------------------------------------------------------------------------------
+
+    def _take_lock(self) -> None:
+        path = self._directory / LOCK_NAME
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:  # a dying predecessor, or a reader that looks whether we live
+                if time.monotonic() > deadline:
+                    raise OSError(f"another process holds {path}") from None
+                time.sleep(0.01)
+            else:
+                return
+
+    def _let_go(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    # --- the commit thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._commit_all()
+        except BaseException:
+            self._fail("the commit thread has ended, see the log; restart this process")
+            raise
+
+    def _commit_all(self) -> None:
+        items: list[Item] = []
+        while items or not (self._stopping and self._queue.empty()):
+            items = items or self._collect()
+            if self._segment is None or (items and not self._segment.fitting(items)):
+                self._next_segment(items)
+            count = self._segment.fitting(items) if self._segment else len(items)
+            if count:
+                group, items = items[:count], items[count:]
+                self._settle(group, self._commit(group))
+
+    def _collect(self) -> list[Item]:
+        """All that waits, up to the bound of a group; waits for the first. May be empty."""
+        items: list[Item] = []
+        size = 0
+        with contextlib.suppress(Empty):
+            item = self._queue.get(timeout=RETRY_SECONDS if self._failing else None)
+            while item is not None:
+                items.append(item)
+                size += len(item[0])
+                if size >= GROUP_BYTES:
+                    break
+                item = self._queue.get_nowait()
+        return items
+
+    def _commit(self, items: list[Item]) -> SpoolUnavailable | None:
+        """Write and sync one group; None when it is on disk and published."""
+        segment = self._segment
+        if segment is None:
+            self.stats.errors += 1
+            return SpoolUnavailable(self._failing)
+        start = next_group(segment.end)
+        records = [item[0] for item in items]
+        data = encode_group(records, segment.seed, start, segment.sequence, segment.group)
+        before = time.perf_counter()
+        try:
+            write_whole(self._files, segment.descriptor, data, start)
+        except OSError as error:
+            self.stats.errors += 1
+            self._try_segment(0)  # its header says where this one ended, so it must not wait
+            return SpoolUnavailable(f"the spool cannot be written: {error}")
+        self.stats.count_sync(time.perf_counter() - before)
+        segment.end = start + len(data)
+        segment.sequence += len(items)
+        segment.group += 1
+        self._publish(segment, len(items), sum([item[2] for item in items]), len(data))
+        return None
+
+    def _publish(self, segment: _Segment, records: int, events: int, size: int) -> None:
+        stats, mark = self.stats, self._mark.mark
+        stats.groups += 1
+        stats.records += records
+        stats.events += events
+        stats.bytes += size
+        self._mark.publish(Mark(segment.generation, segment.end, mark.records + records,
+                                mark.events + events, mark.bytes + size))
+
+    def _settle(self, items: list[Item], error: SpoolUnavailable | None) -> None:
+        self._settled += sum([len(item[0]) for item in items])
+        try:
+            self._deliver([item[1] for item in items], error)
+        except Exception:  # one bad answer must not stop all that come after it
+            _log.exception("answering a commit group failed")
+
+    # --- segments -------------------------------------------------------------------------------
+
+    def _next_segment(self, items: list[Item]) -> None:
+        """Open a segment that can hold the first of `items`, if it is time to try again."""
+        if not self._failing or time.monotonic() - self._tried >= RETRY_SECONDS:
+            self._try_segment(room_for(len(items[0][0])) if items else 0)
+
+    def _try_segment(self, room: int) -> None:
+        """Open the next segment; on failure the spool refuses until a segment can be made."""
+        self._close_segment()
+        self._tried = time.monotonic()
+        try:
+            blank = self._maker.take(room)
+        except OSError as error:
+            self._fail(f"no segment can be made: {error}")
+            return
+        salt = self._random(SALT_BYTES)
+        header = SegmentHeader(bytes.fromhex(self.spool_id), blank.generation, salt, self._clock(),
+                               *self._previous)
+        try:
+            write_whole(self._files, blank.descriptor, encode_header(header), 0)
+        except OSError as error:
+            self._fail(f"writing failed: {error}")
+            with contextlib.suppress(OSError):
+                self._files.close(blank.descriptor)
+            return
+        self._segment = _Segment(blank, salt)
+        self._previous = (blank.generation, FIRST_GROUP)
+        mark = self._mark.mark
+        self._mark.publish(mark._replace(generation=blank.generation, end=FIRST_GROUP))
+        self._fail(None)
+
+    def _close_segment(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._previous = (segment.generation, segment.end)
+            with contextlib.suppress(OSError):
+                self._files.close(segment.descriptor)
+
+    def _fail(self, reason: str | None) -> None:
+        with self._refusing:
+            self._failing = reason
+            self._refusal = self._closed or reason or self._blocked
