@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from math import ceil
 from pathlib import Path
+from re import Pattern
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -104,7 +105,8 @@ def _build(tree: Mapping[str, object], path: Path | None, reader: Reader) -> Set
     workers = given.integer("Workers") or max(1, len(os.sched_getaffinity(0)) - 1)
     certificate, key = _certificate(given, directory)
     listeners = _listeners(given)
-    _warn(given, reader, listeners, certificate)
+    refine = _refine(given)
+    _warn(given, reader, listeners, certificate, refine.url_filter)
     return Settings(
         path=path,
         data_directory=data_directory,
@@ -115,7 +117,7 @@ def _build(tree: Mapping[str, object], path: Path | None, reader: Reader) -> Set
         door=_door(given, workers),
         intake=_intake(given, directory),
         spool=_spool(given),
-        refine=_refine(given),
+        refine=refine,
         batches=_batches(given, services),
         stores=services.stores,
         query=_query(given),
@@ -177,11 +179,15 @@ def _certificate(given: _Given, directory: Path) -> tuple[Path | None, Path | No
 
 
 def _warn(given: _Given, reader: Reader, listeners: Sequence[Listener],
-          certificate: Path | None) -> None:
+          certificate: Path | None, pattern: Pattern[str] | None) -> None:
     if "ProxyPortTLS" in given.values and certificate is None and any(
             listener.tls for listener in listeners):
         reader.warn("ProxyPortTLS: the certificate is self-signed, which browsers refuse; set"
                     " UseLocalTLS, TLSCert and TLSKey")
+    group = given.integer("UrlFilterMatchGroup")
+    if pattern is not None and group > pattern.groups:
+        reader.warn(f"UrlFilterMatchGroup: UrlFilter has no group {group}, but {pattern.groups};"
+                    " URLs are only cut at the first ?")
     if given.text("PrefixPrivateHash") == "" and given.flag("LegacyHashes"):
         reader.warn("LegacyHashes without PrefixPrivateHash: anyone can find the e-mail address"
                     " behind a hash by trying")
@@ -240,14 +246,12 @@ def _spool(given: _Given) -> SpoolSettings:
 
 def _refine(given: _Given) -> RefineSettings:
     url_filter = given.text("UrlFilter")
-    pattern = compile_go("UrlFilter", url_filter) if url_filter else None
-    group = given.integer("UrlFilterMatchGroup")
     prefix = given.text("PrefixPrivateHash")
     return RefineSettings(
         api_version=given.integer("ApiVersion"),
         ignore_query_key=given.text("IgnoreQueryParamsKey"),
-        url_filter=pattern,
-        url_filter_group=group,
+        url_filter=compile_go("UrlFilter", url_filter) if url_filter else None,
+        url_filter_group=given.integer("UrlFilterMatchGroup"),
         lowercase_values=given.flag("LowercaseValues"),
         legacy_hashes=given.flag("LegacyHashes"),
         private_prefix=prefix,

@@ -23,6 +23,8 @@ def parse(text: str) -> dict[str, object]:
     except json.JSONDecodeError as error:
         raise ConfigError(f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
                           ) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ConfigError(f"not JSON: {error}") from error
     except RecursionError:
         raise ConfigError("nested too deep") from None
     if not isinstance(tree, dict):
@@ -171,7 +173,7 @@ def _checked(key: Key, value: object, where: str, filled: bool) -> object:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 _FITS: dict[Form, Callable[[object], bool]] = {

@@ -1,0 +1,60 @@
+# `make` alone lists every target.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run check test test-unit test-crash fmt lint types layers bench schema build clean
+
+help: ## list every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## make .venv with everything to run, test and build
+
+# pip knows dependency groups from version 25.1 on.
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tracker needs Python 3.11 or later: make install PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[duckdb]' --group test --group lint
+	@touch $(READY)
+
+run: $(READY) ## start with config.json; Ctrl-C stops
+	$(BIN)/tracker config.json
+
+check: $(READY) ## say what a start with config.json would do
+	$(BIN)/tracker check config.json
+
+test: lint types layers test-unit ## all checks and tests
+
+test-unit: $(READY) ## the tests alone
+	$(BIN)/pytest
+
+test-crash: $(READY) ## kill processes at random moments, 100 rounds
+	TRACKER_CRASH_ROUNDS=100 $(BIN)/pytest -m crash --timeout 3600
+
+fmt: $(READY) ## mend what ruff can mend
+	$(BIN)/ruff check --fix src tests
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check src tests
+
+types: $(READY) ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(READY) ## which room may import which
+	$(BIN)/lint-imports
+
+bench: $(READY) ## measure speed; results in bench/results
+	$(BIN)/python bench/run.py
+
+schema: $(READY) ## print the tables as DDL
+	$(BIN)/tracker schema ddl
+
+build: $(READY) ## wheel and source archive in dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## remove what was built; keeps data
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
