@@ -1,0 +1,63 @@
+"""What a User-Agent header tells: browser, system, kind of device, and whether it is a robot."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from ua_parser import Domain
+from ua_parser.loaders import load_lazy_builtins
+from ua_parser.regex import Resolver
+
+_REMEMBERED = 20_000
+_LONGEST = 1024
+
+_ROBOT = re.compile(
+    r"bot\b|bot[/;-]|crawl|spider|slurp|headless|lighthouse|pagespeed|phantomjs|puppeteer"
+    r"|playwright|selenium|^curl/|^wget/|^python-|^python/|^go-http-client|^java/|^libwww"
+    r"|^ruby|^okhttp/|^axios/|^node-fetch|^apache-httpclient|http-client|feedfetcher|feedburner"
+    r"|monitor|uptime|facebookexternalhit|validator|scrapy|archiver|proxy\b")
+_TABLET = re.compile(r"ipad|tablet|kindle|silk/|playbook")
+_MOBILE = re.compile(r"mobi|iphone|ipod|blackberry|opera mini|windows phone|symbian|j2me")
+_DESKTOP = re.compile(r"windows|macintosh|mac os x|x11|linux|cros ")
+
+
+class Agent(NamedTuple):
+    """What is known of one User-Agent; "" where nothing is."""
+
+    browser: str = ""
+    os: str = ""
+    device: str = ""
+    bot: bool = False
+
+
+class Agents:
+    """Describes User-Agents; remembers them, as one costs about 60 µs to take apart."""
+
+    def __init__(self) -> None:
+        self._resolve = Resolver(load_lazy_builtins())
+        self.describe = lru_cache(maxsize=_REMEMBERED)(self._describe)
+
+    def _describe(self, agent: str) -> Agent:
+        """`agent` as it was sent. No User-Agent at all says nothing: that is no robot."""
+        if not agent:
+            return Agent()
+        text = agent[:_LONGEST]
+        found = self._resolve(text, Domain.ALL)
+        lower = text.lower()
+        spider = found.device is not None and found.device.family == "Spider"
+        bot = spider or _ROBOT.search(lower) is not None
+        return Agent(
+            browser=found.user_agent.family if found.user_agent else "",
+            os=found.os.family if found.os else "",
+            device="" if bot else device_of(lower),
+            bot=bot,
+        )
+
+
+def device_of(agent: str) -> str:
+    """desktop, mobile, tablet or "" by the words of an agent in lower case."""
+    if _TABLET.search(agent) or ("android" in agent and "mobi" not in agent):
+        return "tablet"
+    if _MOBILE.search(agent):
+        return "mobile"
+    return "desktop" if _DESKTOP.search(agent) else ""

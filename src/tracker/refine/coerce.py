@@ -1,0 +1,71 @@
+"""One value of JSON brought to the type of its column, or None where it cannot be."""
+
+import math
+import re
+from typing import Any
+
+_TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "off", "0", ""})
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+def read_text(value: Any) -> str | None:
+    """Text of text, numbers and booleans; lists and objects are none."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is float:
+        return repr(value)
+    return None
+
+
+def read_number(value: Any) -> float | None:
+    """A finite double; an integer that a double cannot hold exactly is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        if _NUMBER.fullmatch(text) is None:
+            return None
+        value = float(text)
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number == value else None
+
+
+def read_integer(value: Any) -> int | None:
+    """A 64-bit integer; 6.0 and "6" are 6, and 1.5 is none."""
+    if isinstance(value, str):
+        value = _integer_or_float(value.strip())
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    if isinstance(value, int) and INT64_MIN <= value <= INT64_MAX:
+        return int(value)
+    return None
+
+
+def _integer_or_float(text: str) -> int | float | None:
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    digits = text.lstrip("+-")
+    if digits.isdigit() and len(digits) < 40:
+        return int(text)
+    return float(text)
+
+
+def read_flag(value: Any) -> bool | None:
+    """A boolean as people write one: true, 1, "yes", "on", and their opposites."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return bool(value) if value in {0, 1} else None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+    return None

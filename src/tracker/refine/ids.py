@@ -1,0 +1,72 @@
+"""Ids of clients in one spelling, and ids of our own for many events at once."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tracker.hit import Hit
+
+NIL = "00000000-0000-0000-0000-000000000000"
+
+_UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})"
+                   r"(?(2)\}))", re.IGNORECASE | re.ASCII)
+_LENGTHS = np.isin(np.arange(64), (32, 36, 38, 41, 45, 47))
+_CANONICAL = 36
+
+
+def canonical(text: str) -> str:
+    """A UUID in lower case with dashes; any other text, and the nil UUID as "" for none."""
+    digits = uuid_digits(text)
+    if digits is None:
+        return text
+    dashed = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return "" if dashed == NIL else dashed
+
+
+def uuid_digits(text: str) -> str | None:
+    """The 32 digits of a UUID, plain, dashed, in braces or as a URN; None of other text."""
+    found = _UUID.fullmatch(text)
+    if found is None:
+        return None
+    return (found[1] or found[3].replace("-", "")).lower()
+
+
+def canonical_column(array: pa.Array) -> pa.Array:
+    """`canonical` of each text; only those that are not so already are looked at one by one."""
+    lengths = pc.binary_length(array).to_numpy()
+    candidates = _LENGTHS[np.minimum(lengths, 63)]
+    plain = pc.equal(array, pc.ascii_lower(array)).to_numpy(zero_copy_only=False)
+    nil = pc.starts_with(array, NIL[:9]).to_numpy(zero_copy_only=False)
+    odd = np.flatnonzero(candidates & ~((lengths == _CANONICAL) & plain & ~nil))
+    if not len(odd):
+        return array
+    values = array.to_pylist()
+    for row in odd.tolist():
+        values[row] = canonical(values[row])
+    return pa.array(values, pa.string())
+
+
+def event_ids(hits: Sequence[Hit], hit: NDArray[np.int32],
+              index: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """`tracker.hit.event_id` of every row, as rows of 16 bytes."""
+    ids = hit_ids(hits)[hit]
+    low = ids[:, 0:4].copy().view(">u4")[:, 0].astype(np.uint64)
+    mid = ids[:, 4:6].copy().view(">u2")[:, 0].astype(np.uint64)
+    high = ids[:, 6:8].copy().view(">u2")[:, 0].astype(np.uint64)
+    ticks = (high & np.uint64(0x0FFF)) << np.uint64(48) | mid << np.uint64(32) | low
+    ticks = ticks + index.astype(np.uint64) + np.uint64(1)
+    ids[:, 0:4] = (ticks & np.uint64(0xFFFFFFFF)).astype(">u4").view(np.uint8).reshape(-1, 4)
+    ids[:, 4:6] = (ticks >> np.uint64(32)).astype(">u2").view(np.uint8).reshape(-1, 2)
+    version = ticks >> np.uint64(48) & np.uint64(0x0FFF) | np.uint64(0x1000)
+    ids[:, 6:8] = version.astype(">u2").view(np.uint8).reshape(-1, 2)
+    return ids
+
+
+def hit_ids(hits: Sequence[Hit]) -> NDArray[np.uint8]:
+    """The ids of hits, as rows of 16 bytes."""
+    joined = b"".join([hit.id for hit in hits])
+    return np.frombuffer(joined, np.uint8).reshape(len(hits), 16)

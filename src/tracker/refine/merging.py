@@ -1,0 +1,119 @@
+"""The values of an event out of all that was sent for it, and the known ones taken by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from tracker.refine.decode import Values
+from tracker.refine.frame import Frame
+from tracker.refine.names import sort_keys
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_HASH_BYTES = 8
+_HASHES = frozenset({"ehash", "chash", "uhash", "bhash"})
+
+Table = dict[str, tuple[str, int]]
+
+
+class Merger:
+    """Lays the sources of an event over one another: headers, cookies, path, query, body."""
+
+    def __init__(self, table: Table, lowercase: bool) -> None:
+        self._table = table
+        self._lowercase = lowercase
+
+    def merge(self, frame: Frame, targets: Sequence[Values]) -> None:
+        """Give every event what its hit says beside its body; the later source wins."""
+        keys: set[str] = set().union(*frame.events)
+        rows = targets_of_rows(frame, targets)
+        if rows:
+            keys.update(*rows.values())
+        heads = [head.values for head in frame.heads]
+        spelt = sort_keys(keys.union(*heads), self._table)
+        names = {key: name for name, ranked in spelt.items() for key in ranked}
+        for row, values in rows.items():
+            overlay(frame.events[row], values, names, spelt)
+        if eids := [key for key in spelt.get("eid", ()) if key in keys]:
+            remember(frame, eids)
+        if any(heads):
+            for event, code in zip(frame.events, frame.head.tolist(), strict=True):
+                if heads[code]:
+                    overlay(event, heads[code], names, spelt)
+        if self._lowercase:
+            frame.events = [lower(event) for event in frame.events]
+
+    def take(self, frame: Frame) -> None:
+        """Move the values of all known names out of the events, one list per name."""
+        keys: set[str] = set().union(*frame.events)
+        events = frame.events
+        for name, (best, *others) in sort_keys(keys, self._table).items():
+            values = [event.pop(best, None) for event in events]
+            frame.keys[name] = best
+            for other in others:
+                self._fill(frame, name, values, other)
+            frame.sent[name] = values
+
+    def _fill(self, frame: Frame, name: str, values: list[Any], key: str) -> None:
+        """Where no better key gave a value, take that of `key`."""
+        used = frame.keys[name]
+        spelt = [used] * len(values) if isinstance(used, str) else used
+        for row, event in enumerate(frame.events):
+            if values[row] is None and key in event:
+                values[row] = event.pop(key)
+                spelt[row] = key
+        frame.keys[name] = spelt
+
+
+def targets_of_rows(frame: Frame, targets: Sequence[Values]) -> dict[int, Values]:
+    """Row -> values of its request line, for rows that have any."""
+    if not any(targets):
+        return {}
+    return {
+        row: targets[place]
+        for row, place in enumerate(frame.hit.tolist()) if targets[place]
+    }
+
+
+def overlay(event: Values, lower: Mapping[str, Any], names: Mapping[str, str],
+            spelt: Mapping[str, Sequence[str]]) -> None:
+    """Add what a source of lower rank says of names that the event does not have yet."""
+    if not event:
+        event.update(lower)
+        return
+    for key, value in lower.items():
+        name = names.get(key)
+        if all(event.get(other) is None for other in (spelt[name] if name else (key,))):
+            event[key] = value
+
+
+def remember(frame: Frame, keys: Sequence[str]) -> None:
+    """Note a hash of every event that came with an id, before anything is taken from it."""
+    for row, event in enumerate(frame.events):
+        if any(key in event for key in keys):
+            digest = blake2b(_encode(event), digest_size=_HASH_BYTES).digest()
+            frame.own[row] = int.from_bytes(digest, "big")
+
+
+def lower(event: Values) -> Values:
+    """Keys and texts of an event in lower case, hashes as they are."""
+    return {
+        key.lower(): value.lower()
+        if isinstance(value, str) and key.lower() not in _HASHES else value
+        for key, value in event.items()
+    }
+
+
+def name_by_content(frame: Frame) -> None:
+    """An event without a name takes `content` for one, as the original does."""
+    content = frame.sent.get("content")
+    if content is None:
+        return
+    names = frame.sent.setdefault("ename", [None] * len(frame))
+    for row, (name, text) in enumerate(zip(names, content, strict=True)):
+        if name is None and isinstance(text, str):
+            names[row], content[row] = text, None
+
+
+Step = Callable[[Frame], None]

@@ -1,0 +1,73 @@
+"""Personal data become hashes: people by e-mail, phone and name; devices by address."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from tracker.refine import hashes
+from tracker.refine.arrays import spread, texts
+from tracker.refine.coerce import read_text
+from tracker.refine.frame import Frame
+from tracker.settings import RefineSettings
+
+_PLAIN = {"ehash": "email", "chash": "cell", "uhash": "uname"}
+_REMEMBERED = 50_000
+_DAY = 86_400 * 10**9
+
+
+class Privacy:
+    """Hashes what tells who somebody is; keyed, or in the original's way where that is set."""
+
+    def __init__(self, settings: RefineSettings) -> None:
+        self._legacy = settings.legacy_hashes
+        self._prefix = settings.private_prefix
+        self._key = settings.private_key
+        self._remove_ip = settings.remove_ip
+        self._address = lru_cache(maxsize=_REMEMBERED)(self._hash_address)
+        self._person = lru_cache(maxsize=_REMEMBERED)(self._hash_person)
+
+    def protect(self, frame: Frame) -> None:
+        """Set `ehash`, `chash`, `uhash`: as given, else of the plain value."""
+        for hashed, plain in _PLAIN.items():
+            given = frame.sent.pop(hashed, None)
+            values = frame.sent.pop(plain, None)
+            if given is None and values is None:
+                continue
+            none: list[Any] = [None] * len(frame)
+            frame.columns[hashed] = texts([
+                self._of(given, value)
+                for given, value in zip(given or none, values or none, strict=True)
+            ])
+
+    def _of(self, given: Any, plain: Any) -> str:
+        if isinstance(given, str) and given.strip():
+            return given.strip()
+        text = read_text(plain)
+        return self._person(text) if text and text.strip() else ""
+
+    def _hash_person(self, plain: str) -> str:
+        if self._legacy:
+            return hashes.legacy_person(self._prefix, plain)
+        return hashes.keyed_person(self._key, plain)
+
+    def hide_addresses(self, frame: Frame) -> None:
+        """Set `iphash`, and `ip` to the address or, where it must not be kept, to the hash."""
+        hashed = pa.array([self._address(hit.address, hit.received // _DAY) for hit in frame.hits],
+                          pa.string()).take(pa.array(frame.hit))
+        frame.columns["iphash"] = hashed
+        frame.columns["ip"] = hashed if self._remove_ip else spread(
+            [hit.address for hit in frame.hits], pa.string(), frame.hit)
+
+    def _hash_address(self, address: str, day: int) -> str:
+        if not address:
+            return ""
+        if self._legacy:
+            return hashes.legacy_address(address)
+        return hashes.keyed_address(self._key, _date(day), address)
+
+
+def _date(day: int) -> str:
+    """The UTC date so many days after 1970-01-01."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()

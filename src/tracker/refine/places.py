@@ -1,0 +1,82 @@
+"""Where an event happened: as the client says, else by its time zone and address."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracker.geoip import GeoLookup, Place
+from tracker.refine.arrays import or_else, spread, texts
+from tracker.refine.columns import cells, text_cells
+from tracker.refine.coerce import read_number
+from tracker.refine.frame import Frame
+from tracker.refine.zones import countries_by_zone
+from tracker.settings import RefineSettings
+
+_NOWHERE = Place()
+
+
+class Places:
+    """Fills country, region, city, postcode and coordinates."""
+
+    def __init__(self, settings: RefineSettings, geo: GeoLookup | None) -> None:
+        self._descriptions = settings.region_descriptions
+        self._geo = geo
+        self._zones = countries_by_zone()
+
+    def locate(self, frame: Frame) -> None:
+        """The client's own word wins, then its time zone, then the address."""
+        country = self._text(frame, "country")
+        if (zones := frame.sent.get("tz")) is not None:
+            country = or_else(country, texts(self._countries(zones)))
+        region, city = self._text(frame, "region"), self._text(frame, "city")
+        zip_code = self._text(frame, "zip")
+        lat, lon = self._number(frame, "lat"), self._number(frame, "lon")
+        if self._geo is not None:
+            found = self._found(frame)
+            country = or_else(country, found["country"])
+            zip_code = or_else(zip_code, found["zip"])
+            if self._descriptions:
+                region, city = or_else(region, found["region"]), or_else(city, found["city"])
+            unknown = pc.and_(pc.is_null(lat), pc.is_null(lon))
+            lat = pc.if_else(unknown, found["lat"], lat)
+            lon = pc.if_else(unknown, found["lon"], lon)
+        frame.columns |= {
+            "country": pc.utf8_upper(pc.utf8_trim_whitespace(country)),
+            "region": pc.utf8_trim_whitespace(region),
+            "city": pc.utf8_trim_whitespace(city),
+            "zip": zip_code, "lat": lat, "lon": lon,
+        }
+
+    def _countries(self, zones: list[Any]) -> list[str]:
+        known = {
+            zone: self._zones.get(zone.strip().lower(), "")
+            for zone in {zone for zone in zones if isinstance(zone, str)}
+        }
+        return [known[zone] if isinstance(zone, str) else "" for zone in zones]
+
+    def _found(self, frame: Frame) -> dict[str, pa.Array]:
+        """What the addresses say; coordinates only as a pair, and not 0/0, which is nowhere."""
+        assert self._geo is not None
+        places: dict[str, Place] = {}
+        for hit in frame.hits:
+            if hit.address not in places:
+                places[hit.address] = self._geo.lookup(hit.address) or _NOWHERE
+        of_hits = [places[hit.address] for hit in frame.hits]
+        pairs = [(place.lat, place.lon) if place.lat and place.lon else (None, None)
+                 for place in of_hits]
+        return {
+            name: spread([getattr(place, name) for place in of_hits], pa.string(), frame.hit)
+            for name in ("country", "region", "city", "zip")
+        } | {
+            "lat": spread([lat for lat, _ in pairs], pa.float64(), frame.hit),
+            "lon": spread([lon for _, lon in pairs], pa.float64(), frame.hit),
+        }
+
+    def _text(self, frame: Frame, name: str) -> pa.Array:
+        sent = frame.sent.get(name, [None] * len(frame))
+        return texts(text_cells(frame, name, sent))
+
+    def _number(self, frame: Frame, name: str) -> pa.Array:
+        sent = frame.sent.get(name, [None] * len(frame))
+        return pa.array(cells(frame, name, sent, read_number), pa.float64())

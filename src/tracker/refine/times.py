@@ -1,0 +1,98 @@
+"""When an event happened: the client's word within limits, else when it was received."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tracker.refine.frame import Frame
+from tracker.settings import RefineSettings
+
+EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_999  # 1900 to 2299, what stores hold
+
+_TIME = pa.timestamp("ms", tz="UTC")
+_WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d.*)?", re.ASCII)
+_NONE = np.iinfo(np.int64).min
+
+
+class Clock:
+    """Dates events by what their client said, so far as it is near the time of receipt."""
+
+    def __init__(self, settings: RefineSettings) -> None:
+        self._past = settings.created_past_seconds * 1000
+        self._future = settings.created_future_seconds * 1000
+
+    def date(self, frame: Frame) -> None:
+        """Set `created_at` and `received_at`; a time that was not used is kept."""
+        received = np.array([hit.received for hit in frame.hits], np.int64) // 1_000_000
+        received = np.clip(received, EARLIEST, LATEST)[frame.hit]
+        created = received.copy()
+        missing = np.ones(len(frame), np.bool_)
+        for name in ("created", "time"):
+            sent = frame.sent.get(name)
+            if sent is not None:
+                said = read_times(sent)
+                good = missing & self._within(said, received)
+                created = np.where(good, said, created)
+                missing &= ~good
+                for row in np.flatnonzero(~good).tolist():
+                    if sent[row] is not None:
+                        frame.keep(row, name, sent[row])
+        frame.columns["created_at"] = pa.array(created).cast(_TIME)
+        frame.columns["received_at"] = pa.array(received).cast(_TIME)
+
+    def _within(self, said: NDArray[np.int64], received: NDArray[np.int64]) -> NDArray[np.bool_]:
+        earliest = np.maximum(received - self._past, EARLIEST) if self._past else EARLIEST
+        latest = np.minimum(received + self._future, LATEST)
+        within: NDArray[np.bool_] = (said >= earliest) & (said <= latest)
+        return within
+
+
+def read_times(sent: list[Any]) -> NDArray[np.int64]:
+    """Milliseconds since 1970, far outside all limits where a value is no time."""
+    if set(map(type, sent)) == {int}:
+        try:
+            return scale(np.array(sent, np.int64))
+        except OverflowError:
+            pass  # one is too large for any time
+    return scale(np.array([_number(value) for value in sent], np.int64))
+
+
+def scale(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Seconds, milliseconds, microseconds or nanoseconds, told apart by their size, as ms."""
+    size = np.abs(np.maximum(numbers, -np.iinfo(np.int64).max))
+    scaled: NDArray[np.int64] = np.select(
+        [size < 10**11, size < 10**14, size < 10**17],
+        [numbers * 1000, numbers, numbers // 1000], numbers // 1_000_000)
+    scaled[numbers == _NONE] = _NONE
+    return scaled
+
+
+def _number(value: Any) -> int:
+    """A time as a number of some unit; RFC 3339 text as milliseconds."""
+    if isinstance(value, str):
+        text = value.strip()
+        if _DATE.fullmatch(text):
+            return _date(text)
+        value = int(text) if _WHOLE.fullmatch(text) else None
+    if isinstance(value, float) and abs(value) < 1e18:
+        value = int(value) if abs(value) >= 1e11 else int(value * 1000)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 63:
+        return _NONE
+    return value
+
+
+def _date(text: str) -> int:
+    """Milliseconds of a date; one without an offset is UTC."""
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        ms = int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return _NONE
+    return ms
