@@ -11,14 +11,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO, NamedTuple
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from tracker.settings import Listener, Settings
 
 LIFELINE = 0
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Task:
     """What one child is to be: worker `index`, or the store process when it is None."""
 
     settings: Settings
@@ -32,7 +34,7 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
     if task.query is not None:
         descriptors.append(task.query)
-    child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    child = subprocess.Popen(
         [sys.executable, "-m", "tracker.child"], stdin=subprocess.PIPE, pass_fds=descriptors,
         start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
     if child.stdin is None:

@@ -1,4 +1,4 @@
-"""The store process: one sequencer, a courier per store, the embedded engine, the query endpoint."""
+"""The store process: sequencer, a courier per store, embedded engine, query endpoint."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
@@ -61,7 +60,7 @@ class Landing:
             Courier(open_store(store, settings, self.engine), self.files,
                     Cursor(data / "cursors" / f"{store.name}.json",
                            min(self.files.kept(), default=newest + 1)),
-                    self.dead, lambda _: self._landed.set())
+                    self.dead)
             for store in settings.stores)
         self.sequencer = Sequencer(
             who.sequencer, data / "spool", self.files, self.gate, self.dead,
@@ -71,7 +70,6 @@ class Landing:
             self.files, self.couriers,
             frozenset(store.name for store in settings.stores if store.critical),
             settings.spool, data / "spool")
-        self._landed = threading.Event()
         self._stop_sealing = threading.Event()
         self._stop_carrying = threading.Event()
         self._stop_tidying = threading.Event()
@@ -92,9 +90,10 @@ class Landing:
         until = time.monotonic() + self.settings.stop_seconds * 0.8
         self._stop_sealing.set()
         self._sequencing.join(max(until - time.monotonic(), 0))
-        while time.monotonic() < until and not self._all_landed():
-            self._landed.wait(0.1)
-            self._landed.clear()
+        newest = self.files.newest.n if self.files.newest else 0
+        for courier in self.couriers:
+            if courier.state.reachable:  # never wait for a store that is away
+                courier.wait_for(newest, max(until - time.monotonic(), 0))
         self._stop_carrying.set()
         self._stop_tidying.set()
         for courier in self.couriers:
@@ -107,20 +106,16 @@ class Landing:
 
         Raises `TimeoutError` after `seconds`.
         """
+        until = time.monotonic() + seconds
         async with asyncio.timeout(seconds):
             n = await asyncio.wrap_future(self.sequencer.flush())
-            while self._embedded().cursor.landed < n:
-                await asyncio.sleep(0.01)
+        left = max(until - time.monotonic(), 0)
+        if not await asyncio.to_thread(self._embedded().wait_for, n, left):
+            raise TimeoutError
 
     def _embedded(self) -> Courier:
         services = {store.name: store.service for store in self.settings.stores}
         return next(c for c in self.couriers if services[c.store.name] == "chdb")
-
-    def _all_landed(self) -> bool:
-        """Whether nothing is left to carry, but to stores that are away."""
-        newest = self.files.newest.n if self.files.newest else 0
-        return all(courier.cursor.landed >= newest or not courier.state.reachable
-                   for courier in self.couriers)
 
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:
@@ -141,7 +136,9 @@ class Landing:
             with contextlib.suppress(OSError):
                 report.write()
 
-    def _thread(self, name: str, run: Callable[..., object], *arguments: object) -> threading.Thread:
+    def _thread(
+        self, name: str, run: Callable[..., object], *arguments: object,
+    ) -> threading.Thread:
         """A thread whose unexpected end ends the process: the supervisor starts it anew."""
         def guarded() -> None:
             try:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -67,7 +67,7 @@ class _Process:
         try:
             self.child.wait(max(until - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            log.error("process did not stop in time", process=self.name)
+            log.warning("process did not stop in time", process=self.name)
             self.child.kill()
             self.child.wait()
 
@@ -79,10 +79,12 @@ class _Sockets:
     workers: list[list[tuple[Listener, socket.socket]]] = field(default_factory=list)
     query: socket.socket | None = None
 
-    @property
-    def addresses(self) -> list[tuple[Listener, int]]:
-        """Each listener with the port it got."""
-        return [(listener, bound.getsockname()[1]) for listener, bound in self.workers[0]]
+    def resolved(self, settings: Settings) -> Settings:
+        """The settings with the ports that were got where a free one was asked for."""
+        listeners = tuple(replace(listener, port=bound.getsockname()[1])
+                          for listener, bound in self.workers[0])
+        port = self.query.getsockname()[1] if self.query else None
+        return replace(settings, listeners=listeners, query=replace(settings.query, port=port))
 
 
 def run(settings: Settings) -> int:
@@ -92,11 +94,11 @@ def run(settings: Settings) -> int:
     sockets = _bind(settings)
     shutil.rmtree(settings.data_directory / "run", ignore_errors=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    settings = sockets.resolved(settings)
     processes = _processes(settings, sockets, lock)
-    query_port = sockets.query.getsockname()[1] if sockets.query else None
     for process in processes:
         process.look(time.monotonic())
-    print(banner(settings, sockets.addresses, query_port), flush=True)  # noqa: T201
+    print(banner(settings, settings.listeners), flush=True)
     _watch(processes)
     _stop(processes, settings.stop_seconds)
     return 0
@@ -116,7 +118,7 @@ def _lock(directory: Path, seconds: float) -> int:
                     f"another tracker uses {directory}: stop it, or set another DataDirectory"
                 ) from None
             if not said:
-                print(f"waiting for another tracker to let go of {directory} …",  # noqa: T201
+                print(f"waiting for another tracker to let go of {directory} …",
                       file=sys.stderr, flush=True)
                 said = True
             time.sleep(0.1)

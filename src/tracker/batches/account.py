@@ -76,7 +76,7 @@ def _refine(hits: list[Hit], refinery: Refinery) -> tuple[list[Hit], list[Hit], 
     """Hits that refine, those at which refining raises, and the first ones refined."""
     try:
         return hits, [], refinery.refine(hits)
-    except Exception as error:  # noqa: BLE001 - whatever it is, no hit may stop those behind it
+    except Exception as error:  # whatever it is, no hit may stop those behind it
         log.error("refining failed", hits=len(hits), error=type(error).__name__)  # noqa: TRY400
     failed = _culprits(hits, refinery)
     known = [hit for hit in hits if hit not in failed]
@@ -87,7 +87,7 @@ def _culprits(hits: list[Hit], refinery: Refinery) -> list[Hit]:
     """The hits at which refining raises, found by halving."""
     try:
         refinery.refine(hits)
-    except Exception:  # noqa: BLE001 - see above
+    except Exception:
         if len(hits) == 1:
             return hits
         half = len(hits) // 2

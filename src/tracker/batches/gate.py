@@ -162,7 +162,8 @@ class EidGate:
         Runs of different eighths of `days` stay apart, so that ids can grow old in pieces.
         """
         eighth = max(int(self.days * _DAY_NS / 8), 1)
-        recent = [run for run in self._runs if run.sealed // eighth == self._runs[-1].sealed // eighth]
+        newest = self._runs[-1].sealed // eighth
+        recent = [run for run in self._runs if run.sealed // eighth == newest]
         for level in sorted({_level(run) for run in recent}):
             tail = recent[_behind_larger(recent, level):]
             if sum(_level(run) == level for run in tail) >= _FAN:

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import structlog
 
@@ -31,11 +31,10 @@ def pauses() -> Iterator[float]:
 
 
 class Courier:
-    """One per store. `on_landed(n)` is called when the cursor has moved to n."""
+    """One per store; its thread calls `run`, all else may be called from any thread."""
 
     def __init__(
         self, store: Store, files: BatchFiles, cursor: Cursor, dead: DeadLetters,
-        on_landed: Callable[[int], None],
     ) -> None:
         self.store = store
         self.cursor = cursor
@@ -44,12 +43,17 @@ class Courier:
         self.refused = 0
         self._files = files
         self._dead = dead
-        self._on_landed = on_landed
         self._sealed = threading.Event()
+        self._landed = threading.Condition()
 
     def wake(self) -> None:
         """A batch was sealed."""
         self._sealed.set()
+
+    def wait_for(self, n: int, seconds: float) -> bool:
+        """Wait until batch `n` has landed; false if it did not in time."""
+        with self._landed:
+            return self._landed.wait_for(lambda: self.cursor.landed >= n, seconds)
 
     def run(self, stop: threading.Event) -> None:
         """Carry until `stop` is set; then return after the batch in hand."""
@@ -62,7 +66,7 @@ class Courier:
         for pause in pauses():
             try:
                 self.store.open()
-            except Exception as error:  # noqa: BLE001 - a store's driver may raise anything
+            except Exception as error:  # a store's driver may raise anything
                 self._away(error)
             else:
                 self._back()
@@ -90,7 +94,7 @@ class Courier:
                 continue
             try:
                 self._land(n)
-            except Exception as error:  # noqa: BLE001 - see above; the batch comes again
+            except Exception as error:  # the batch comes again
                 self._away(error)
                 stop.wait(next(waits))
             else:
@@ -107,7 +111,8 @@ class Courier:
         self.counts.events += batch.manifest.rows
         self.counts.rows += batch.manifest.rows
         self.counts.bytes += batch.path.stat().st_size
-        self._on_landed(n)
+        with self._landed:
+            self._landed.notify_all()
 
     def _land_surely(self, batch: Batch) -> None:
         """Land a batch; what the store refuses is halved until the culprit is set aside.

@@ -1,0 +1,1 @@
+"""What tests share: a tracker as a process, clients, the real traffic."""
