@@ -17,10 +17,13 @@ class Kind(Enum):
     COUNT = "count"  # unsigned, summed
     FLAG = "flag"  # boolean; unknown is false
     TIME = "time"  # milliseconds, UTC
+    MOMENT = "moment"  # milliseconds, UTC; unknown is NULL
     NANOTIME = "nanotime"
     DATE = "date"
     JSON = "json"  # an object
-    MONEY = "money"  # exact decimal
+    MONEY = "money"  # exact decimal, 4 places; unknown is NULL
+    ANSWER = "answer"  # boolean; unknown is NULL
+    TEXTS = "texts"  # a list of texts
 
 
 class From(Enum):

@@ -1,0 +1,134 @@
+"""Statements for ClickHouse, one node: tables, views, and the names an insert fills."""
+
+from tracker.schema.columns import BATCH_COLUMNS, EVENT_COLUMNS, Column, From, Kind
+from tracker.schema.table import MONTHS, Derived, Keep, Table, View
+from tracker.schema.tables import DERIVED, VIEWS, stored
+
+DATABASE = "sfpla"
+
+WINDOW = 4 * MONTHS
+"""Parts whose tokens a table remembers: a batch makes at most `MONTHS` in any table."""
+
+DYNAMIC_PATHS = 64
+"""Keys of a JSON column that get files of their own in a part; the rest share some.
+
+Each costs open files and time in every insert, so a client that invents keys must not make more.
+"""
+
+_PACKED_BYTES = 32 << 20  # smaller parts are one file: half the cost of a small insert
+
+_SETTINGS = (
+    "fsync_after_insert = 1, fsync_part_directory = 1,"
+    f" non_replicated_deduplication_window = {WINDOW},"
+    f" min_bytes_for_full_part_storage = {_PACKED_BYTES},"
+    " min_level_for_wide_part = 2"
+)
+
+_TYPES = {
+    Kind.UUID: "UUID",
+    Kind.ID: "String",
+    Kind.TEXT: "String",
+    Kind.WORD: "LowCardinality(String)",
+    Kind.INTEGER: "Nullable(Int64)",
+    Kind.NUMBER: "Nullable(Float64)",
+    Kind.MASK: "Int64",
+    Kind.COUNT: "UInt64",
+    Kind.FLAG: "Bool",
+    Kind.TIME: "DateTime64(3, 'UTC')",
+    Kind.MOMENT: "Nullable(DateTime64(3, 'UTC'))",
+    Kind.NANOTIME: "DateTime64(9, 'UTC')",
+    Kind.DATE: "Date",
+    Kind.JSON: f"JSON(max_dynamic_paths = {DYNAMIC_PATHS})",
+    Kind.MONEY: "Nullable(Decimal(18, 4))",
+    Kind.ANSWER: "Nullable(Bool)",
+    Kind.TEXTS: "Array(String)",
+}
+
+
+def type_of(column: Column) -> str:
+    """The ClickHouse type of a column."""
+    return _TYPES[column.kind]
+
+
+def quoted(name: str) -> str:
+    """A name that is read as one, whatever words the dialect reserves."""
+    return f"`{name}`"
+
+
+def _engine(table: Table) -> str:
+    match table.keep:
+        case Keep.ALL:
+            return "MergeTree"
+        case Keep.NEWEST:
+            return f"ReplacingMergeTree({table.version or ''})"
+        case Keep.SUM:
+            return f"SummingMergeTree(({', '.join(map(quoted, table.sums))}))"
+
+
+def create_table(table: Table, database: str = DATABASE) -> str:
+    """CREATE TABLE for one table that stores rows."""
+    columns = ",\n    ".join(f"{quoted(column.name)} {type_of(column)}"
+                             for column in table.columns)
+    month = f"PARTITION BY toYYYYMM({quoted(table.month)})\n" if table.month else ""
+    return (f"CREATE TABLE IF NOT EXISTS {database}.{table.name}\n(\n    {columns}\n)\n"
+            f"ENGINE = {_engine(table)}\n{month}"
+            f"ORDER BY ({', '.join(map(quoted, table.order))})\n"
+            f"SETTINGS {_SETTINGS}\nCOMMENT {text(table.about)}")
+
+
+def create_feed(derived: Derived, database: str = DATABASE) -> str:
+    """The materialized view that feeds a derived table from `events`."""
+    name = derived.table.name
+    return (f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.{name}_mv TO {database}.{name}\n"
+            f"AS {derived.select(f'{database}.events')}")
+
+
+def create_view(view: View, database: str = DATABASE) -> str:
+    """CREATE OR REPLACE VIEW; it keeps nothing, so replacing it loses nothing."""
+    final = " FINAL" if view.merged else ""
+    order = ""
+    if view.one_per:
+        order = (f" ORDER BY e.created_at{' DESC' if view.newest else ''}"
+                 f" LIMIT 1 BY {', '.join(view.one_per)}")
+    tail = f" {view.tail}" if view.tail else ""
+    return (f"CREATE OR REPLACE VIEW {database}.{view.name}\n"
+            f"AS SELECT {view.select} FROM {database}.{view.source} AS e{final}{tail}"
+            f"{order}\nCOMMENT {text(view.about)}")
+
+
+def ddl(database: str = DATABASE) -> list[str]:
+    """Every statement that makes the database, in order; each may be run again."""
+    return [
+        f"CREATE DATABASE IF NOT EXISTS {database}",
+        *(create_table(table, database) for table in stored()),
+        *(create_feed(derived, database) for derived in DERIVED if not derived.private),
+        *(create_view(view, database) for view in VIEWS),
+    ]
+
+
+def add_column(table: Table, column: Column, database: str = DATABASE) -> str:
+    """ALTER TABLE for a column that the store does not have yet; its rows get the default."""
+    return (f"ALTER TABLE {database}.{table.name}"
+            f" ADD COLUMN IF NOT EXISTS {quoted(column.name)} {type_of(column)}")
+
+
+def event_names() -> tuple[str, ...]:
+    """Columns of `events` that a batch file has, in its order."""
+    return tuple(column.name for column in EVENT_COLUMNS if column.source is not From.BATCH)
+
+
+def file_structure() -> str:
+    """The columns of a batch file, as the `file` function takes them.
+
+    Said rather than found out, so that a file from before a column was added still lands.
+    """
+    texts = {Kind.UUID, Kind.WORD, Kind.JSON}
+    return ", ".join(
+        f"{quoted(column.name)} {'String' if column.kind in texts else type_of(column)}"
+        for column in BATCH_COLUMNS)
+
+
+def text(value: str) -> str:
+    """A text as a literal."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,112 @@
+"""Bringing a ClickHouse store up to the declared schema, in numbered steps that lose no row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracker.errors import StoreUnavailable
+from tracker.schema import clickhouse
+from tracker.schema.tables import stored
+
+_LEDGER = "schema_migrations"
+
+
+class Database(Protocol):
+    """Where statements run."""
+
+    def execute(self, statement: str) -> None:
+        """Run a statement."""
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """Run a query; its rows by column name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step; its statements can be run again after a crash half-way."""
+
+    version: int
+    name: str
+    statements: Callable[[str], list[str]]
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "all tables and views", clickhouse.ddl),
+)
+
+
+def pending(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
+    """The statements that `apply` would run now, in order; [] when the store is up to date.
+
+    First the numbered migrations not run yet, then columns that were declared since.
+    """
+    done = applied(store, database)
+    todo = [statement for migration in MIGRATIONS if migration.version not in done
+            for statement in (*migration.statements(database), _record(migration, database))]
+    return todo if not done else todo + missing_columns(store, database)
+
+
+def apply(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
+    """Bring the store up to date; what was run."""
+    todo = pending(store, database)
+    for statement in [*_ledger(database), *todo] if todo else []:
+        store.execute(statement)
+    return todo
+
+
+def applied(store: Database, database: str = clickhouse.DATABASE) -> dict[int, str]:
+    """Versions that were run, and when."""
+    if not store.rows("SELECT 1 AS one FROM system.tables WHERE"
+                      f" database = '{database}' AND name = '{_LEDGER}'"):
+        return {}
+    rows = store.rows(f"SELECT version, toString(max(applied_at)) AS moment"
+                      f" FROM {database}.{_LEDGER} GROUP BY version ORDER BY version")
+    return {int(str(row["version"])): str(row["moment"]) for row in rows}
+
+
+def show(store: Database, database: str = clickhouse.DATABASE) -> str:
+    """What was applied and what is pending, for people."""
+    done = applied(store, database)
+    lines = [f"{migration.version:>4}  {done.get(migration.version, 'pending'):<24}"
+             f"  {migration.name}" for migration in MIGRATIONS]
+    lines += [f"      pending                   {statement}"
+              for statement in (missing_columns(store, database) if done else [])]
+    return "\n".join(lines)
+
+
+def missing_columns(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
+    """ALTER TABLE for every declared column that a table of the store lacks."""
+    rows = store.rows(f"SELECT table, name FROM system.columns WHERE database = '{database}'")
+    present = {(row["table"], row["name"]) for row in rows}
+    tables = {row["table"] for row in rows}
+    return [clickhouse.add_column(table, column, database)
+            for table in stored() if table.name in tables
+            for column in table.columns if (table.name, column.name) not in present]
+
+
+def check_window(store: Database, database: str = clickhouse.DATABASE) -> None:
+    """Raise `StoreUnavailable` unless every table remembers enough tokens for a replay."""
+    wanted = f"non_replicated_deduplication_window = {clickhouse.WINDOW}"
+    rows = store.rows(f"SELECT name, engine_full FROM system.tables WHERE database = '{database}'")
+    engines = {str(row["name"]): str(row["engine_full"]) for row in rows}
+    short = [table.name for table in stored() if wanted not in engines.get(table.name, "")]
+    if short:
+        raise StoreUnavailable(
+            f"a batch that lands again would count twice in {', '.join(short)}: the table is"
+            f" missing or lacks {wanted}; run `tracker schema apply`")
+
+
+def _ledger(database: str) -> list[str]:
+    return [
+        f"CREATE DATABASE IF NOT EXISTS {database}",
+        (f"CREATE TABLE IF NOT EXISTS {database}.{_LEDGER}\n"
+        "(\n    version UInt32,\n    name String,\n    applied_at DateTime64(3, 'UTC')\n)\n"
+        "ENGINE = MergeTree\nORDER BY version\n"
+        "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"),
+    ]
+
+
+def _record(migration: Migration, database: str) -> str:
+    """Noted last: a crash before it runs the migration again."""
+    return (f"INSERT INTO {database}.{_LEDGER} (version, name, applied_at)"
+            f" SELECT {migration.version}, {clickhouse.text(migration.name)}, now64(3, 'UTC')")

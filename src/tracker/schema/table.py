@@ -1,0 +1,86 @@
+"""What tables and views are made of, as data: every dialect's statements come from these."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tracker.schema.columns import Column
+
+MONTHS = 1_632
+"""Most months a batch can touch: from 1970 to 2106, one partition each."""
+
+
+class Keep(Enum):
+    """What a table keeps of rows with the same key."""
+
+    ALL = "all"
+    NEWEST = "newest"  # the one with the greatest `version`
+    SUM = "sum"  # one row, `sums` added up
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that stores rows.
+
+    `order`    its key, in sorting order; names of columns
+    `month`    the column by whose month it is cut into partitions; None is one partition
+    """
+
+    name: str
+    about: str
+    columns: tuple[Column, ...]
+    order: tuple[str, ...]
+    keep: Keep = Keep.ALL
+    version: str | None = None
+    sums: tuple[str, ...] = ()
+    month: str | None = None
+
+    def column(self, name: str) -> Column:
+        """The column called `name`."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A table fed from each landed batch: one row per key of the batch.
+
+    `values` holds one expression per column of `table`, over `events AS e` (or, where `private`,
+    over the batch file, whose private columns `events` does not have). Those of the key are the
+    groups; the others are aggregates. Written so that ClickHouse and DuckDB read them alike.
+    """
+
+    table: Table
+    values: tuple[str, ...]
+    where: str
+    private: bool = False
+
+    def select(self, source: str) -> str:
+        """The query that makes its rows of `source`."""
+        values = zip(self.values, self.table.names, strict=True)
+        groups = [value for value, name in zip(self.values, self.table.names, strict=True)
+                  if name in self.table.order and not value.startswith("'")]
+        return (f"SELECT {', '.join(f'{value} AS {name}' for value, name in values)}"
+                f" FROM {source} AS e WHERE {self.where} GROUP BY {', '.join(groups)}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A query under a name. `select` and what follows it read `source AS e`.
+
+    `tail`     what follows FROM: WHERE, GROUP BY
+    `one_per`  keep one row per these expressions: the oldest, or the `newest`, by `created_at`
+    `merged`   read `source` with rows of one key already made one
+    """
+
+    name: str
+    about: str
+    source: str
+    select: str
+    tail: str = ""
+    one_per: tuple[str, ...] = ()
+    newest: bool = False
+    merged: bool = False

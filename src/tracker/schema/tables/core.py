@@ -1,0 +1,34 @@
+"""`events`, the one source of all that is derived, and the account of every batch."""
+
+from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
+from tracker.schema.table import Keep, Table
+
+BATCH = (
+    Column("sequencer", Kind.WORD, "Sequencer that sealed the batch.", source=From.BATCH),
+    Column("batch", Kind.COUNT, "Number of the batch.", source=From.BATCH),
+)
+"""Where a row came from: ends every table that batches are inserted into."""
+
+EVENTS = Table(
+    "events", "Every event, once: the source of all other counts.",
+    EVENT_COLUMNS, order=("oid", "created_at", "eid"), keep=Keep.NEWEST, month="created_at")
+
+ACCOUNTING = Table(
+    "accounting", "One row per batch: accepted = landed + duplicates + filtered + quarantined.",
+    (
+        *BATCH,
+        Column("sealed_at", Kind.TIME, "When the batch was sealed."),
+        Column("oldest", Kind.TIME, "When its oldest hit was received."),
+        Column("newest", Kind.TIME, "When its newest hit was received."),
+        Column("hits", Kind.COUNT, "Requests and messages it was made of."),
+        Column("accepted", Kind.COUNT, "Events that were acknowledged."),
+        Column("landed", Kind.COUNT, "Events that are rows of `events`."),
+        Column("duplicates", Kind.COUNT, "Events whose `eid` had come before."),
+        Column("conflicts", Kind.COUNT, "Duplicates whose content differed from the first."),
+        Column("filtered", Kind.COUNT, "Events dropped by a rule."),
+        Column("quarantined", Kind.COUNT, "Events set aside as dead letters."),
+        Column("reasons", Kind.JSON, "How many were filtered and quarantined, by reason."),
+    ),
+    order=("sequencer", "batch"), keep=Keep.NEWEST, version="sealed_at")
+
+TABLES = (EVENTS, ACCOUNTING)

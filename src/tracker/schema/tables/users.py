@@ -1,0 +1,66 @@
+"""Payments and what a user or visitor was worth; which users came to which hosts."""
+
+from tracker.schema.columns import Column, Kind
+from tracker.schema.table import Keep, Table, View
+from tracker.schema.tables.analytics import CLIENT, HHASH, OID, SID, VID, newest
+from tracker.schema.tables.core import BATCH
+from tracker.schema.tables.several import several
+
+UID = Column("uid", Kind.ID, "Id of the signed-in user.", personal=True)
+
+PAYMENTS = Table(
+    "payments", "Line items that were paid or refunded; one row per `id`.",
+    (
+        Column("id", Kind.ID, "Id of the line item."),
+        OID,
+        Column("org", Kind.WORD, "Organisation name."),
+        HHASH,
+        Column("tid", Kind.ID, "Message thread id."),
+        UID,
+        VID,
+        Column("sid", Kind.ID, "Session id.", personal=True),
+        *several(Kind.ID, "Id of the {}.", "invid orid product_id"),
+        Column("invoiced_at", Kind.MOMENT, "When it was invoiced."),
+        *several(Kind.TEXT, "The {} that was sold.", "product pcat man model"),
+        Column("qty", Kind.NUMBER, "Quantity."),
+        Column("duration", Kind.TEXT, "For how long."),
+        *several(Kind.MOMENT, "When it {}.", "starts ends"),
+        *several(Kind.MONEY, "Amount: {}.", "price discount revenue margin cost tax"),
+        Column("tax_rate", Kind.NUMBER, "Rate of the tax."),
+        *several(Kind.MONEY, "Amount: {}.", "commission referral fees subtotal total payment"),
+        Column("currency", Kind.WORD, "ISO 4217 code of the amounts."),
+        *several(Kind.WORD, "The {} it was sold in or by.", "country rcode region campaign_id"),
+        Column("updater", Kind.ID, "Who changed it last.", personal=True),
+        Column("owner", Kind.ID, "Whose it is.", personal=True),
+        Column("paid_at", Kind.MOMENT, "When it was paid."),
+        Column("created_at", Kind.TIME, "When it was sent first."),
+        Column("updated_at", Kind.TIME, "When it was sent last."),
+        *BATCH,
+    ),
+    order=("oid", "id"), keep=Keep.NEWEST, version="updated_at")
+
+TABLES = (PAYMENTS,)
+
+DERIVED = (
+    newest("userhosts", "Users of each host, and their devices.",
+           {OID: "e.oid", HHASH: "e.hhash", UID: "e.uid", VID: "e.vid"}, {SID: "e.sid"},
+           f"{CLIENT} AND e.uid <> ''"),
+)
+
+_WORTH = ("sum(e.revenue) AS revenue, sum(e.revenue) AS paid, min(e.created_at) AS created_at,"
+          " max(e.updated_at) AS updated_at")
+_PAID = "WHERE e.revenue <> 0"
+
+
+def _worth(name: str, about: str, keys: tuple[str, ...], where: str = "") -> View:
+    named = ", ".join(f"e.{key}" for key in keys)
+    return View(name, about, "payments", f"{named}, {_WORTH}",
+                f"{_PAID}{where} GROUP BY {named}", merged=True)
+
+
+VIEWS = (
+    _worth("ltv", "Lifetime value per user and visitor.", ("oid", "uid", "vid")),
+    _worth("ltvu", "Lifetime value per user.", ("oid", "uid"), " AND e.uid <> ''"),
+    _worth("ltvv", "Lifetime value per visitor.", ("oid", "vid"), " AND e.vid <> ''"),
+    _worth("ltvo", "Value per order.", ("oid", "orid"), " AND e.orid <> ''"),
+)

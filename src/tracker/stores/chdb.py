@@ -1,0 +1,171 @@
+"""The default store: ClickHouse embedded in the store process."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from tracker.batch import Batch, Manifest
+from tracker.errors import BatchRefused, StoreUnavailable
+from tracker.schema import clickhouse, migrations
+from tracker.schema.table import Derived
+from tracker.schema.tables import DERIVED
+from tracker.stores.engine import Engine, Session, brief, code_name
+
+_ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
+
+_SHAPE = {
+    # One token, one block: the same rows in other blocks would land twice.
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "input_format_parallel_parsing": 0,
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_block_size": _ONE_BLOCK,
+    "max_insert_block_size": _ONE_BLOCK,
+    "min_insert_block_size_rows": _ONE_BLOCK,
+    "min_insert_block_size_bytes": 0,
+    "group_by_two_level_threshold": 0,
+    "group_by_two_level_threshold_bytes": 0,
+    "parallel_view_processing": 0,
+    "optimize_on_insert": 1,
+    # A client's clock may spread a batch over many months.
+    "max_partitions_per_insert_block": 0,
+    # {"a.b": 1, "a": {"b": 2}} names one path twice; the first is kept, the row lands.
+    "type_json_skip_duplicated_paths": 1,
+    "input_format_arrow_allow_missing_columns": 1,
+    "materialize_statistics_on_insert": 0,
+    "log_queries": 0,
+}
+"""Constants for all time: a batch that lands again after an upgrade must be cut the same way."""
+
+_DATA_ERRORS = frozenset({
+    "ARGUMENT_OUT_OF_BOUND", "CANNOT_CONVERT_TYPE", "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN",
+    "DECIMAL_OVERFLOW", "INCORRECT_DATA", "TOO_DEEP_RECURSION", "TOO_LARGE_ARRAY_SIZE",
+    "TOO_LARGE_STRING_SIZE", "UNEXPECTED_DATA_AFTER_PARSED_VALUE",
+    "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE",
+})
+
+
+class ChdbStore:
+    """Lands batches in an `Engine` that others may read from."""
+
+    def __init__(self, name: str, engine: Engine, database: str = clickhouse.DATABASE) -> None:
+        self.name = name
+        self._engine = engine
+        self._database = database
+        self._session: Session = None
+
+    def open(self) -> None:
+        """Start the engine where it does not run yet and bring the schema up to date."""
+        if self._session is None:
+            self._session = self._engine.session()
+        migrations.apply(self)
+        migrations.check_window(self, self._database)
+
+    def land(self, batch: Batch) -> None:
+        """Insert the batch into `events` and its views, then what has columns of its own."""
+        if batch.table.num_rows:
+            self._insert_events(batch)
+            for derived in DERIVED:
+                if derived.private:
+                    self._insert_derived(derived, batch)
+        self._insert_account(batch.manifest)
+
+    def close(self) -> None:
+        """End the session; the engine goes on for its readers."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that returns nothing of interest."""
+        self.rows(statement)
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """Run a statement; its rows by column name."""
+        if self._session is None:
+            raise StoreUnavailable(f"{self.name} is closed")
+        try:
+            result = self._session.query(query, "JSONEachRow")
+        except RuntimeError as error:
+            raise _meaning(error) from error
+        lines = (result.bytes() or b"").splitlines()
+        return [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
+
+    def _insert_events(self, batch: Batch) -> None:
+        names = clickhouse.event_names()
+        values = (f"{_names(names)}, {clickhouse.text(batch.manifest.sequencer)},"
+                  f" {batch.manifest.n}")
+        self._insert("events", (*names, "sequencer", "batch"),
+                     f"SELECT {values} FROM {_rows(batch)}", batch.token("events"))
+
+    def _insert_derived(self, derived: Derived, batch: Batch) -> None:
+        name = derived.table.name
+        self._insert(name, derived.table.names, derived.select(_rows(batch)), batch.token(name))
+
+    def _insert_account(self, manifest: Manifest) -> None:
+        row = account_row(manifest)
+        literals = (str(value) if isinstance(value, int) else clickhouse.text(value)
+                    for value in row.values())
+        self._insert("accounting", tuple(row), f"SELECT {', '.join(literals)}",
+                     f"{manifest.sequencer}:{manifest.n}:accounting")
+
+    def _insert(self, table: str, names: Sequence[str], select: str, token: str) -> None:
+        settings = _SHAPE | {"insert_deduplication_token": token}
+        self.execute(f"INSERT INTO {self._database}.{table} ({_names(names)})"
+                     f" SETTINGS {_listed(settings)} {select}")
+
+
+def account_row(manifest: Manifest) -> dict[str, int | str]:
+    """The row of `accounting` that a manifest makes; times and JSON as text."""
+    reasons = {"filtered": manifest.filtered, "quarantined": manifest.quarantined}
+    return {
+        "sequencer": manifest.sequencer,
+        "batch": manifest.n,
+        "sealed_at": _moment(manifest.sealed_at),
+        "oldest": _moment(manifest.oldest),
+        "newest": _moment(manifest.newest),
+        "hits": manifest.hits,
+        "accepted": manifest.accepted,
+        "landed": manifest.rows,
+        "duplicates": manifest.duplicates,
+        "conflicts": manifest.conflicts,
+        "filtered": sum(manifest.filtered.values()),
+        "quarantined": sum(manifest.quarantined.values()),
+        "reasons": msgspec.json.encode(reasons).decode(),
+    }
+
+
+def _moment(nanoseconds: int) -> str:
+    moment = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _rows(batch: Batch) -> str:
+    """The rows of a batch as a source of a query: the file, read by the engine itself."""
+    path = clickhouse.text(str(batch.path.absolute()))
+    source = f"file({path}, 'Arrow', {clickhouse.text(clickhouse.file_structure())})"
+    if batch.span is None:
+        return source
+    first, behind = batch.span
+    return f"(SELECT * FROM {source} LIMIT {behind - first} OFFSET {first})"
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(map(clickhouse.quoted, names))
+
+
+def _listed(settings: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{name} = {value if isinstance(value, int) else clickhouse.text(str(value))}"
+        for name, value in settings.items())
+
+
+def _meaning(error: RuntimeError) -> BatchRefused | StoreUnavailable:
+    """Whether these rows will never do, or the store cannot take any now."""
+    name = code_name(error)
+    if name in _DATA_ERRORS or name.startswith("CANNOT_PARSE"):
+        return BatchRefused(brief(error))
+    return StoreUnavailable(brief(error))
+

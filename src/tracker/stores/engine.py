@@ -1,0 +1,146 @@
+"""The embedded ClickHouse engine: one per process, opened once, shared by its sessions."""
+
+import contextlib
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tracker.errors import StoreUnavailable
+
+_TAKEN = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
+
+_FILES = 65_536
+"""Open files wanted: a merge of wide parts opens several for each column and JSON key."""
+
+_CODE = re.compile(r"Code: (\d+)")
+_NAME = re.compile(r"\(([A-Z][A-Z_]+)\)\s*(?:\(version|\Z)")
+
+Session = Any
+"""A connection of the engine; it runs one statement at a time. The driver ships no types."""
+
+
+def _server_settings(memory_bytes: int) -> dict[str, int]:
+    """Settings of the server inside: small caches and pools, for a process that shares a machine.
+
+    `max_server_memory_usage` bounds all queries, inserts and merges together.
+    """
+    caches = {
+        "mark_cache_size": 64 << 20,
+        "index_mark_cache_size": 8 << 20,
+        "primary_index_cache_size": 64 << 20,
+        "query_condition_cache_size": 8 << 20,
+        "compiled_expression_cache_size": 8 << 20,
+        "text_index_postings_cache_size": 1 << 20,
+        "vector_similarity_index_cache_size": 1 << 20,
+    }
+    pools = {
+        "background_pool_size": 2,
+        "background_common_pool_size": 1,
+        "background_schedule_pool_size": 2,
+        "background_schedule_pool_initial_size": 2,
+        "max_thread_pool_size": 256,
+        "max_thread_pool_free_size": 8,
+        "os_threads_nice_value_merge_mutate": 10,
+    }
+    return {"max_server_memory_usage": memory_bytes} | caches | pools
+
+
+class Engine:
+    """ClickHouse in this process, over one directory that no other process may have open.
+
+    Never fork a process that has opened it: a query in the child hangs. The engine takes over the
+    handlers of some signals; `open` in the main thread gives Python's own back, so open it there
+    before anything needs them, or set handlers after opening.
+    """
+
+    def __init__(self, directory: Path, memory_bytes: int = 2 << 30) -> None:
+        self.directory = directory
+        self._memory_bytes = memory_bytes
+        self._base: Session = None
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Start the engine, or do nothing where it runs; raises `StoreUnavailable`."""
+        with self._lock:
+            if self._base is not None:
+                return
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _allow_files()
+            with _own_handlers():
+                self._base = self._session(_server_settings(self._memory_bytes))
+
+    def session(self) -> Session:
+        """A new session that may write."""
+        self.open()
+        return self._session({})
+
+    def reader(self, settings: str = "readonly=1") -> Session:
+        """A new session with `settings`, as `readonly=1&max_threads=2`."""
+        self.open()
+        return _connect(f"{self.directory}?{settings}")
+
+    def close(self) -> None:
+        """End the engine; sessions that others opened must be closed before."""
+        with self._lock:
+            if self._base is not None:
+                self._base.close()
+                self._base = None
+
+    def _session(self, settings: dict[str, int]) -> Session:
+        options = "&".join(f"{name}={value}" for name, value in settings.items())
+        return _connect(f"{self.directory}?{options}" if options else str(self.directory))
+
+
+def _connect(address: str) -> Session:
+    from chdb.session import Session as Driver  # noqa: PLC0415 - 250 MB, only where it is used
+
+    try:
+        open_session: Callable[[str], Session] = Driver  # it ships no types
+        return open_session(address)
+    except RuntimeError as error:
+        raise StoreUnavailable(
+            f"the embedded engine does not open {address.partition('?')[0]}: {brief(error)}; is"
+            " another process using it?") from error
+
+
+def brief(error: Exception) -> str:
+    """What the engine said, in one line: code, name and the first sentence."""
+    message = " ".join(str(error).split())
+    return message.partition(": In scope ")[0].partition(" Stack trace")[0][:300]
+
+
+def code_name(error: Exception) -> str:
+    """The name of the engine's error, as `CANNOT_PARSE_UUID`; "" when it gave none."""
+    names = _NAME.findall(str(error))
+    return str(names[-1]) if names else ""
+
+
+def code(error: Exception) -> int:
+    """The number of the engine's error; 0 when it gave none."""
+    found = _CODE.search(str(error))
+    return int(found[1]) if found else 0
+
+
+@contextlib.contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Set this process's signal handlers back after the engine has put its own in their place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in _TAKEN}
+    yield
+    for number, handler in handlers.items():
+        if handler is not None:
+            signal.signal(number, handler)
+
+
+def _allow_files() -> None:
+    import resource  # noqa: PLC0415
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
