@@ -30,7 +30,6 @@ def identify(frame: Frame) -> None:
     is_new = pc.equal(pc.binary_length(visitors), 0)
     said = cells(frame, "first", frame.sent.get("first", [None] * len(frame)), read_flag)
     frame.columns["first"] = pc.coalesce(pa.array(said, pa.bool_()), is_new)
-    return ids, given
 
 
 def _take_event_id(frame: Frame, row: int, value: Any) -> None:

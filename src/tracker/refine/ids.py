@@ -12,8 +12,9 @@ from tracker.hit import Hit
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
-_UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})"
-                   r"(?(2)\}))", re.IGNORECASE | re.ASCII)
+_UUID = re.compile(
+    r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
+    r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))", re.IGNORECASE | re.ASCII)
 _LENGTHS = np.isin(np.arange(64), (32, 36, 38, 41, 45, 47))
 _CANONICAL = 36
 

@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from tracker.geoip import GeoLookup, Place
 from tracker.refine.arrays import or_else, spread, texts
-from tracker.refine.columns import cells, text_cells
 from tracker.refine.coerce import read_number
+from tracker.refine.columns import cells, text_cells
 from tracker.refine.frame import Frame
 from tracker.refine.zones import countries_by_zone
 from tracker.settings import RefineSettings

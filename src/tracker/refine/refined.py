@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +23,8 @@ class Reason(StrEnum):
     UNKNOWN_SHAPE = "unknown_shape"  # written by a version that knows more shapes
 
 
-class DeadLetter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
     """One event that cannot be understood; `hit` is its place in the sequence refined.
 
     `raw` is what was sent for it. A body that is broken as a whole makes one letter for each

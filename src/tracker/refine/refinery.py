@@ -8,7 +8,7 @@ import pyarrow as pa
 from tracker.geoip import GeoLookup
 from tracker.hit import Hit
 from tracker.refine.clients import Clients
-from tracker.refine.columns import fill_columns, text_cells
+from tracker.refine.columns import fill_columns
 from tracker.refine.frame import Frame
 from tracker.refine.hashes import account
 from tracker.refine.identity import identify
@@ -64,8 +64,8 @@ class Refinery:
         return Refined(
             table=pa.Table.from_arrays(
                 [frame.columns[name] for name in self._schema.names], schema=self._schema),
-            hit=frame.hit, eids=frame.ids.view("V16").reshape(-1), given=frame.given, body_hash=bodies,
-            dead=frame.dead, filtered=frame.filtered,
+            hit=frame.hit, eids=frame.ids.view("V16").reshape(-1), given=frame.given,
+            body_hash=bodies, dead=frame.dead, filtered=frame.filtered,
         )
 
     def _drop_foreign_accounts(self, frame: Frame) -> None:

@@ -9,7 +9,7 @@ def countries_by_zone() -> dict[str, str]:
     A zone shared by several countries counts for the first, where most of its people live.
     """
     data = files("tzdata") / "zoneinfo"
-    countries = {}
+    countries: dict[str, str] = {}
     for table in ("zone.tab", "zone1970.tab"):
         for row in _rows((data / table).read_text("utf-8")):
             countries.setdefault(row[2].lower(), row[0].split(",")[0])
