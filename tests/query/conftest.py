@@ -37,6 +37,7 @@ class Served:
 
 
 OpenReader = Callable[[str], Session]
+connect = cast("Callable[[str], Any]", session.Session)
 Serve = Callable[..., Any]
 
 
@@ -44,12 +45,12 @@ Serve = Callable[..., Any]
 def open_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenReader]:
     """The one engine of the test run; it cannot be opened at a second path."""
     path: Path = tmp_path_factory.mktemp("engine") / "db"
-    writer = session.Session(f"{path}?max_server_memory_usage=3000000000")
+    writer = connect(f"{path}?max_server_memory_usage=3000000000")
     writer.query("CREATE DATABASE sfpla")
     writer.query("CREATE TABLE sfpla.events (eid UUID, ename String, url String, params JSON)"
                  " ENGINE = MergeTree ORDER BY eid")
     writer.query(f"INSERT INTO sfpla.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")
-    yield lambda options: cast("Session", session.Session(f"{path}?{options}"))
+    yield lambda options: cast("Session", connect(f"{path}?{options}"))
     writer.close()
 
 

@@ -23,7 +23,8 @@ def ask(served: Served, sql: str = "", *, body: bytes | None = None,
 
 
 def test_a_query_in_the_url_is_answered_with_tabs(served: Served) -> None:
-    status, headers, body = ask(served, "SELECT ename, params.go FROM sfpla.events WHERE params.go = 6")
+    status, headers, body = ask(
+        served, "SELECT ename, params.go FROM sfpla.events WHERE params.go = 6")
 
     assert (200, b"a\t6\n") == (status, body)
     assert "TabSeparated" == headers["x-clickhouse-format"]

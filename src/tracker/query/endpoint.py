@@ -92,7 +92,7 @@ class QueryEndpoint:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1")
                    for name, value in scope["headers"]}
-        reply = _Reply(send, str(uuid.uuid4()), scope["method"] == "HEAD")
+        reply = _Reply(send, str(uuid.uuid4()))
         try:
             await self._answer(scope, headers, receive, reply)
         except QueryFailed as failure:
@@ -128,7 +128,10 @@ class QueryEndpoint:
         args = arguments(scope["query_string"])
         self._check_credentials(credentials(headers, args))
         body = await _body(receive)
-        if scope["method"] != "POST" and not args.get("query"):
+        if scope["method"] == "HEAD":
+            await reply.unknown()  # its size is known when it has run; better run it once, for GET
+            return
+        if scope["method"] == "GET" and not args.get("query"):
             await reply.text(200, "Ok.\n")
             return
         reply.query_id = checked_id(args.get("query_id", ""), reply.query_id)
@@ -175,9 +178,8 @@ class QueryEndpoint:
 class _Reply:
     """One HTTP answer with ClickHouse's headers."""
 
-    def __init__(self, send: Send, query_id: str, head: bool) -> None:
+    def __init__(self, send: Send, query_id: str) -> None:
         self._send = send
-        self._head = head
         self._started = False
         self.query_id = query_id
 
@@ -205,9 +207,13 @@ class _Reply:
         if answer.length is not None:
             headers["content-length"] = str(answer.length)
         await self._begin(200, headers)
-        if not self._head:
-            async for piece in answer.pieces:
-                await self._piece(piece)
+        async for piece in answer.pieces:
+            await self._piece(piece)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def unknown(self) -> None:
+        """What is known of a result before its query has run."""
+        await self._begin(200, {"accept-ranges": "none"})
         await self._send({"type": "http.response.body", "body": b""})
 
     def _result_headers(self, answer: Answer) -> dict[str, str]:
@@ -226,7 +232,7 @@ class _Reply:
 
     async def _whole(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         await self._begin(status, {**headers, "content-length": str(len(body))})
-        await self._send({"type": "http.response.body", "body": b"" if self._head else body})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def _begin(self, status: int, headers: dict[str, str]) -> None:
         headers |= {"x-clickhouse-query-id": self.query_id,

@@ -51,10 +51,14 @@ WRITES: Final = ("INSERT", "CREATE", "ALTER", "DROP", "TRUNCATE", "DELETE", "UPD
 class Statement:
     """A query that may run.
 
-    `format` is that of its FORMAT clause, "" without one. `select` says that it is a SELECT whose
-    rows can be fetched block by block.
+    `sql`       the query without a SETTINGS clause at its end
+    `settings`  what that clause sets
+    `format`    that of its FORMAT clause, "" without one
+    `select`    it is a SELECT whose rows can be fetched block by block
     """
 
+    sql: str
+    settings: Mapping[str, str]
     format: str
     select: bool
 
@@ -90,17 +94,21 @@ class Fence:
 
     def check(self, session: Session, sql: str, params: Mapping[str, str]) -> Statement:
         """The statement in `sql`; raises `QueryFailed` when it may not or cannot run."""
-        spelled = [token for token in tokens(spell(session, sql)) if token.kind is not Kind.SPACE]
+        text = spell(session, sql)
+        spelled = [token for token in tokens(text) if token.kind is not Kind.SPACE]
         first = next((t.text for t in spelled if t.text != "("), "").upper()
         if first not in STATEMENTS:
             raise _not_a_read(first)
-        self._check_names(spelled)
+        form = _format_clause(spelled)
+        self._check_names(spelled[:form] + spelled[form + 1:])
         _check_parameters(spelled, params)
+        shorter, settings = _without_settings(text, spelled)
+        sql = shorter if settings else sql
         kind = session._conn._conn.classify_query(sql, "default")
         if kind["statement_count"] != 1 or kind["query_class"].name != "READ_ONLY":
             raise QueryFailed(164, "Only one reading statement is allowed here")
         words = {t.text for t in spelled if t.kind is Kind.WORD}
-        return Statement(_format_clause(spelled),
+        return Statement(sql, settings, plain_name(spelled[form]) if form < len(spelled) else "",
                          first in {"SELECT", "WITH", "FROM"} and "TOTALS" not in words)
 
     def _check_names(self, spelled: list[Token]) -> None:
@@ -155,16 +163,43 @@ def _check_parameters(spelled: list[Token], params: Mapping[str, str]) -> None:
                 raise _out_of_bounds(value)
 
 
-def _format_clause(spelled: list[Token]) -> str:
-    """The name behind the statement's own FORMAT, "" without one."""
+def _format_clause(spelled: list[Token]) -> int:
+    """Where the name behind the statement's own FORMAT stands; behind the end without one."""
     depth = 0
     for at, token in enumerate(spelled[:-1]):
         depth += (token.text == "(") - (token.text == ")")
         if depth == 0 and token.kind is Kind.WORD and token.text == "FORMAT":
             ends = at + 2 == len(spelled) or spelled[at + 2].text == "SETTINGS"
             if ends and spelled[at + 1].kind in {Kind.WORD, Kind.NAME}:
-                return plain_name(spelled[at + 1])
-    return ""
+                return at + 1
+    return len(spelled)
+
+
+def _without_settings(text: str, spelled: list[Token]) -> tuple[str, dict[str, str]]:
+    """The text without the SETTINGS clause of the whole query, and what that sets, if any.
+
+    A reading session refuses such a clause, whatever it sets.
+    """
+    depth = start = 0
+    for at, token in enumerate(spelled):
+        depth += (token.text in "([{") - (token.text in ")]}")
+        if depth == 0 and token.kind is Kind.WORD and token.text == "SETTINGS":
+            start = at
+    settings: dict[str, str] = {}
+    end = start + 1
+    while start and end + 2 < len(spelled) and spelled[end + 1].text == "=":
+        name, value = spelled[end].text, ""
+        end += 2
+        while end < len(spelled) and spelled[end].text not in {",", "FORMAT", "UNION"}:
+            value += spelled[end].text
+            end += 1
+        settings[name] = value.strip("'")
+        if end < len(spelled) and spelled[end].text == ",":
+            end += 1
+    if not settings or not (end == len(spelled) or spelled[end].text == "FORMAT"):
+        return "", {}
+    rest = text[spelled[end].start:] if end < len(spelled) else ""
+    return text[:spelled[start].start] + rest, settings
 
 
 def _not_a_read(first: str) -> QueryFailed:

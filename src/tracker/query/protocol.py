@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
 
+import lz4.frame
 import zstandard
 
 from tracker.query.failure import QueryFailed
@@ -108,8 +109,12 @@ def read_query(headers: Headers, args: Mapping[str, str], body: bytes, query_id:
 
 def settings(args: Mapping[str, str]) -> dict[str, str]:
     """The settings that a reader may give; others are left out, as are values out of the usual."""
-    return {name: value for name, value in args.items()
-            if _ALLOWED.fullmatch(name) and _VALUE.fullmatch(value)}
+    return {name: value for name, value in args.items() if is_allowed(name, value)}
+
+
+def is_allowed(name: str, value: str) -> bool:
+    """Whether a reader may give this setting this value."""
+    return bool(_ALLOWED.fullmatch(name) and _VALUE.fullmatch(value))
 
 
 def checked_id(wanted: str, otherwise: str) -> str:
@@ -137,13 +142,16 @@ def _decoded(coding: str, body: bytes) -> bytes:
                 return _bounded(zlib.decompressobj(16 + zlib.MAX_WBITS), body)
             case "deflate":
                 return _bounded(zlib.decompressobj(), body)
+            case "lz4":
+                return _short(lz4.frame.LZ4FrameDecompressor().decompress(
+                    body, max_length=MAX_SQL_BYTES + 1))
             case "zstd":
                 with zstandard.ZstdDecompressor().stream_reader(body) as reader:
                     return _short(reader.read(MAX_SQL_BYTES + 1))
-    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, EOFError) as error:
+    except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError, EOFError, RuntimeError) as error:
         raise QueryFailed(36, f"The body is not {coding}: {error}") from None
-    raise QueryFailed(36, f"Content-Encoding {coding[:40]} is not supported: use gzip, deflate or "
-                          "zstd, or none")
+    raise QueryFailed(36, f"Content-Encoding {coding[:40]} is not supported: use gzip, deflate, "
+                          "lz4 or zstd, or none")
 
 
 def _bounded(decoder: "zlib._Decompress", body: bytes) -> bytes:

@@ -5,14 +5,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from tracker.query.engine import OpenReader, Result, Session, Stream
 from tracker.query.failure import QueryFailed, from_engine
 from tracker.query.fence import Fence, Statement
-from tracker.query.protocol import MAX_SQL_BYTES, Query
+from tracker.query.protocol import MAX_SQL_BYTES, Query, is_allowed
 from tracker.settings import QuerySettings
 
 T = TypeVar("T")
@@ -166,20 +166,32 @@ class Runner:
         """In a thread: everything up to the first bytes of the answer."""
         query = run.query
         try:
-            run.session = session = self._open_reader(self._options(query))
-            if self._fence is None:
-                self._fence = Fence(session)
-                self._timezone = (session.query("SELECT timezone()", "TSVRaw").bytes()
-                                  or b"UTC").decode().strip()
-            statement = self._fence.check(session, query.sql, query.params)
+            statement = self._judge(run)
+            assert run.session is not None
             form = statement.format or query.default_format
             if statement.select and form.lower() in STREAMED:
-                run.stream = session.send_query(query.sql, form, query.params)
+                run.stream = run.session.send_query(statement.sql, form, query.params)
                 _fill(run)
                 return statement, None
-            return statement, session.query(query.sql, form, params=query.params)
+            return statement, run.session.query(statement.sql, form, params=query.params)
         except RuntimeError as error:
             raise from_engine(error) from None
+
+    def _judge(self, run: _Run) -> Statement:
+        """Open the session that the query is to run in, and see whether it may."""
+        query = run.query
+        run.session = self._open_reader(self._options(query))
+        if self._fence is None:
+            self._fence = Fence(run.session)
+            timezone = run.session.query("SELECT timezone()", "TSVRaw").bytes() or b"UTC"
+            self._timezone = timezone.decode().strip()
+        statement = self._fence.check(run.session, query.sql, query.params)
+        own = {name: value for name, value in statement.settings.items() if is_allowed(name, value)}
+        if own:
+            run.session.close()
+            wider = replace(query, settings={**query.settings, **own})
+            run.session = self._open_reader(self._options(wider))
+        return statement
 
     async def _rest(self, run: _Run) -> AsyncIterator[bytes]:
         yield b"".join(run.first)
