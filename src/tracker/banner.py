@@ -33,7 +33,8 @@ def _first_steps(settings: Settings, addresses: Sequence[tuple[Listener, int]],
     tls, url = min(answering)
     insecure = "-k " if tls else ""
     path = f"/tr/v{settings.intake.api_version}/tr/"
-    lines = ["Send an event, then ask for it:", "", f"  curl -i {insecure}{url}{path} -d '{_EVENT}'"]
+    curl = f"curl -i {insecure}{url}{path} -d '{_EVENT}'"
+    lines = ["Send an event, then ask for it:", "", f"  {curl}"]
     if query_port is not None:
         lines.append(f'  {_command()} sql {_options(settings, query_port)}"{_QUERY}"')
     return lines
