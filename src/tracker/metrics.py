@@ -158,6 +158,7 @@ class StoreSnapshot(msgspec.Struct):
     """The store process, as others see it.
 
     `lag_*` of the sequencer: what is in the spools and not sealed. `sealed` is the newest batch.
+    `blocked` says why nothing more may be accepted; `last_error` is the sequencer's.
     """
 
     stamp: Stamp
@@ -168,6 +169,8 @@ class StoreSnapshot(msgspec.Struct):
     lag_bytes: int = 0
     lag_seconds: float = 0.0
     eid_entries: int = 0
+    blocked: str | None = None
+    last_error: str | None = None
 
 
 Snapshot = EdgeSnapshot | StoreSnapshot

@@ -1,5 +1,6 @@
 """The few file operations that durability rests on, in one place, so that tests can break them."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -83,3 +84,13 @@ def write_file(files: Files, path: Path, data: bytes | memoryview) -> None:
         files.close(descriptor)
     files.rename(draft, path)
     files.sync_directory(path.parent)
+
+
+def usage(directory: Path) -> int:
+    """Bytes that the files below `directory` take on disk; what vanishes meanwhile counts not."""
+    total = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(parent, name).stat().st_blocks * 512
+    return total

@@ -1,0 +1,223 @@
+"""What all connections of a worker share: bounds, the way to the spool, counts, the sweep."""
+
+import asyncio
+from typing import Protocol, cast
+
+import structlog
+
+from tracker.door.connection import LINE_BYTES, Connection
+from tracker.door.framing import Framing
+from tracker.door.handover import Application
+from tracker.errors import RequestRefused, SpoolUnavailable
+from tracker.intake import Answer, Intake
+from tracker.metrics import DoorCounts
+from tracker.routes import TRACKING_ROUTES, RouteMap
+from tracker.settings import DoorSettings
+from tracker.spool.writer import Spool
+
+READING_BYTES = 256 << 20
+"""The most bytes of all bodies that have begun to arrive; behind them 503."""
+
+SPOKES = 8
+"""A turn of the sweep visits one of so many groups of connections, to stop the loop less long."""
+
+TURN_SECONDS = 1.0
+"""How long until the sweep comes to the same connection again, at most."""
+
+log = structlog.get_logger("tracker.door")
+
+
+class Waiter(Protocol):
+    """Who waits for a hit to be durable."""
+
+    def settled(self, error: SpoolUnavailable | None) -> None:
+        """The hit is durable, or with `error` was not accepted."""
+
+    def abort(self) -> None:
+        """Answering failed; hang up."""
+
+
+class Swept(Protocol):
+    """A connection that the sweep watches."""
+
+    spoke: int
+
+    def turn(self, seconds: float) -> None:
+        """So much time has passed since the last turn."""
+
+    def stop(self) -> None:
+        """The worker ends: close what is idle, finish the rest."""
+
+    def abort(self) -> None:
+        """Hang up without a word."""
+
+
+class Door:
+    """The door of one worker; everything here runs on its loop, but for `deliver`."""
+
+    def __init__(self, settings: DoorSettings, intake: Intake, api_version: int,
+                 loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self.short_bytes = min(LINE_BYTES, settings.header_bytes, settings.body_bytes)
+        self.framing = Framing()
+        self.accept = intake.accept
+        self.refusal = intake.refusal
+        self.stopping = False
+        self.received = 0
+        self.reserved = 0
+        self.entered = 0
+        self.errors = 0
+        self.hits = 0
+        self.requests: dict[tuple[str, int], int] = {}
+        self._routes = RouteMap(api_version)
+        self._names = {line.route: line.name for line in TRACKING_ROUTES}
+        self._exact = {line.path(api_version).encode(): line.name for line in TRACKING_ROUTES}
+        self._loop = loop
+        self._spokes: list[set[Swept]] = [set() for _ in range(SPOKES)]
+        self._next = 0
+        self._open = 0
+        self._turning: asyncio.TimerHandle | None = None
+        self._application: Application | None = None
+
+    def furnish(self, spool: Spool, application: Application) -> None:
+        """Connect what can only be made when the door is there; then `turn`."""
+        self._spool = spool
+        self.append = spool.append
+        self._application = application
+        self._turn()
+
+    # Requests.
+
+    def route(self, target: bytes) -> str | None:
+        """The name of the tracking route of a raw target."""
+        name = self._exact.get(target)
+        if name is not None:
+            return name
+        found = self._routes.find(target.partition(b"?")[0])
+        return None if found is None else self._names[found[0]]
+
+    def count(self, route: str, status: int) -> None:
+        """Count one answer."""
+        key = (route, status)
+        self.requests[key] = self.requests.get(key, 0) + 1
+
+    def reserve(self, size: int) -> SpoolUnavailable | None:
+        """Room for a request of `size` bytes that has begun to arrive, or why there is none."""
+        refusal = self._spool.refusal
+        if refusal is not None:
+            return SpoolUnavailable(refusal)
+        if self.reserved + size > READING_BYTES:
+            return SpoolUnavailable("too many large requests arrive at once")
+        self.reserved += size
+        return None
+
+    def release(self, size: int) -> None:
+        """The request is complete, or will not be."""
+        self.reserved -= size
+
+    def unavailable(self, error: SpoolUnavailable, head: bytes) -> Answer:
+        """The answer while hits cannot be made durable. What is wrong is said to the log only."""
+        del error
+        refused = RequestRefused(503, "unavailable",
+                                 "Nothing was accepted; send the same again in a second.")
+        return self.refusal(refused, head).with_headers(((b"retry-after", b"1"),))
+
+    def failure(self) -> Answer:
+        """The answer to a request that we failed at."""
+        return self.refusal(RequestRefused(500, "internal_error",
+                                           "The tracker failed at this request."), b"")
+
+    def failed(self, error: Exception) -> None:
+        """Count and log a fault of ours; what the request held is not in the log."""
+        self.errors += 1
+        log.error("request_failed", exc_info=error)
+
+    # Durable hits.
+
+    def deliver(self, waiters: list[object], error: SpoolUnavailable | None) -> None:
+        """A group was committed; called by the spool in its thread."""
+        self._loop.call_soon_threadsafe(self._settle, cast("list[Waiter]", waiters), error)
+
+    def _settle(self, waiters: list[Waiter], error: SpoolUnavailable | None) -> None:
+        if error is None:
+            self.hits += len(waiters)
+        for waiter in waiters:
+            try:
+                waiter.settled(error)
+            except Exception as fault:  # the rest of the group is answered
+                self.failed(fault)
+                waiter.abort()
+
+    # Connections.
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open, handed over ones too."""
+        return self._open
+
+    def connection(self, secure: bool) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self, secure)
+
+    def enter(self, connection: Swept) -> bool:
+        """Watch a connection; False when there are too many."""
+        self.entered += 1
+        connection.spoke = self.entered % SPOKES
+        self._spokes[connection.spoke].add(connection)
+        self._open += 1
+        return self._open <= self.settings.connections and not self.stopping
+
+    def leave(self, connection: Swept) -> None:
+        """The connection is no longer ours to watch."""
+        spoke = self._spokes[connection.spoke]
+        if connection in spoke:
+            spoke.remove(connection)
+            self._open -= 1
+
+    def hand_over(self, connection: Connection, transport: asyncio.Transport, data: bytes,
+                  recorded: bool) -> None:
+        """Let the application have a connection, with the bytes that the door has read of it."""
+        assert self._application is not None
+        self.leave(connection)
+        self.entered -= 1  # it enters again, as the application's
+        protocol = self._application.protocol(self, recorded)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        transport.resume_reading()
+        protocol.data_received(data)
+
+    def _turn(self) -> None:
+        limits = self.settings
+        seconds = min(TURN_SECONDS, limits.idle_seconds / 4, limits.header_seconds / 4,
+                      limits.body_seconds / 4, limits.write_seconds / 4)
+        self._turning = self._loop.call_later(seconds / SPOKES, self._turn)
+        self._next = (self._next + 1) % SPOKES
+        for connection in tuple(self._spokes[self._next]):
+            try:
+                connection.turn(seconds)
+            except Exception as fault:  # the others are swept too
+                self.failed(fault)
+                connection.abort()
+
+    async def stop(self, seconds: float) -> None:
+        """Finish what is in flight, for so many seconds at most; then hang up."""
+        self.stopping = True
+        deadline = self._loop.time() + seconds
+        for connection in self._watched():
+            connection.stop()
+        while self._open and self._loop.time() < deadline:  # noqa: ASYNC110 - at most seconds
+            await asyncio.sleep(0.02)
+        for connection in self._watched():
+            connection.abort()
+        if self._turning is not None:
+            self._turning.cancel()
+
+    def _watched(self) -> list[Swept]:
+        return [connection for spoke in self._spokes for connection in spoke]
+
+    def counts(self, events: int) -> DoorCounts:
+        """The counters so far; `events` is what the spool made durable."""
+        return DoorCounts(self.entered, self.hits, events, self.received, self.errors,
+                          {f"{route or 'other'} {status}": count
+                           for (route, status), count in self.requests.items()})
+

@@ -1,0 +1,184 @@
+"""A worker process: listens, accepts, makes durable, answers."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import secrets
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+
+import structlog
+import uvloop
+
+from tracker import __version__
+from tracker.door.door import Door
+from tracker.door.handover import Application
+from tracker.errors import ConfigError
+from tracker.intake import Intake
+from tracker.logs import set_up_logs
+from tracker.metrics import (
+    EdgeCounts,
+    EdgeSnapshot,
+    Histogram,
+    SnapshotFile,
+    SpoolCounts,
+    add,
+    read_store,
+)
+from tracker.settings import Listener, Settings
+from tracker.spool.files import usage
+from tracker.spool.writer import Spool
+from tracker.web.app import Overview, application, redirect_application
+
+SWITCH_SECONDS = 0.0005
+LOOK_SECONDS = 1.0
+BACKLOG = 4096
+GC_YOUNG = 50_000
+"""Objects between two looks of the garbage collector; the hot path leaves no cycles."""
+
+log = structlog.get_logger("tracker.edge")
+
+
+def run(settings: Settings, index: int, sockets: list[tuple[Listener, socket.socket]],
+        parent_pipe: int) -> None:
+    """Be worker `index` until SIGTERM, SIGINT, or the end of the file at `parent_pipe`."""
+    set_up_logs(debug=settings.debug)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(Edge(settings, index).serve(sockets, parent_pipe))
+
+
+class Edge:
+    """Wires one worker."""
+
+    def __init__(self, settings: Settings, index: int) -> None:
+        self.settings = settings
+        run_directory = settings.data_directory / "run"
+        self._file = SnapshotFile(run_directory, f"w{index}", __version__)
+        previous = self._file.previous(EdgeSnapshot)
+        self._before = previous.counts if previous is not None else None
+        self._index = index
+        self._run = run_directory
+        self._supervisor = os.getppid()
+
+    async def serve(self, sockets: list[tuple[Listener, socket.socket]], parent_pipe: int) -> None:
+        """Serve until told to stop."""
+        loop = asyncio.get_running_loop()
+        settings = self.settings
+        self.door = Door(settings.door, Intake(settings.intake, new_tail()),
+                         settings.intake.api_version, loop)
+        self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
+                           self.door.deliver)
+        self.spool.open()
+        overview = Overview(self._run, self._supervisor,
+                            tuple(store.name for store in settings.stores), self.snapshot)
+        app = application(self.door, settings.intake, overview, time.time)
+        self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
+        self._look()
+        servers = [await self._listen(loop, *pair) for pair in sockets]
+        calm_gc()
+        looking = asyncio.create_task(self._keep_looking())
+        await stop_signal(loop, parent_pipe)
+        looking.cancel()
+        await self._stop(servers)
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop, listener: Listener,
+                      sock: socket.socket) -> asyncio.Server:
+        sock.setblocking(False)
+        factory: Callable[[], asyncio.Protocol] = lambda: self.door.connection(listener.tls)  # noqa: E731
+        if listener.redirect_to_port is not None:
+            redirect = Application(redirect_application(listener.redirect_to_port),
+                                   self.settings.door.idle_seconds)
+            factory = lambda: redirect.protocol(self.door)  # noqa: E731
+        return await loop.create_server(
+            factory, sock=sock, backlog=BACKLOG,
+            ssl=tls_context(self.settings) if listener.tls else None)
+
+    async def _stop(self, servers: list[asyncio.Server]) -> None:
+        for server in servers:
+            server.close()
+        await self.door.stop(self.settings.stop_seconds * 0.8)
+        await asyncio.to_thread(self.spool.close)
+        self._file.write(self.snapshot())
+
+    # Once a second.
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                self._look()
+            except Exception as error:
+                self.door.failed(error)
+
+    def _look(self) -> None:
+        self.spool.block(self._spent())
+        with contextlib.suppress(OSError):  # a full disk: the spool says so
+            self._file.write(self.snapshot())
+
+    def _spent(self) -> str | None:
+        """Why nothing more may be accepted: the budget of the disk, or the store process says."""
+        data = self.settings.data_directory
+        used = usage(data / "spool") + usage(data / "batches")
+        if used > self.settings.spool.bytes:
+            return f"the spool's budget of {self.settings.spool.bytes} bytes is spent"
+        store = read_store(self._run, self._supervisor)
+        return store.blocked if store is not None else None
+
+    def snapshot(self) -> EdgeSnapshot:
+        """This worker as it is now."""
+        stats = self.spool.stats
+        counts = EdgeCounts(
+            self.door.counts(stats.events),
+            SpoolCounts(stats.records, stats.events, stats.bytes, stats.groups, stats.errors,
+                        Histogram(list(stats.sync_buckets), stats.sync_seconds)))
+        if self._before is not None:
+            counts = add(self._before, counts)
+        return EdgeSnapshot(self._file.stamp(), counts, self.door.connections,
+                            self.spool.pending_bytes, self.spool.refusal)
+
+
+def new_tail() -> bytes:
+    """What ends the ids of one start of a worker: clock sequence and node, both random."""
+    tail = bytearray(secrets.token_bytes(8))
+    tail[0] = tail[0] & 0x3F | 0x80  # the variant of RFC 9562
+    tail[2] |= 0x01  # not the address of a network card
+    return bytes(tail)
+
+
+def calm_gc() -> None:
+    """Let the garbage collector not look at what was made at the start, and less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG, 20, 100)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """TLS with the configured certificate."""
+    if settings.tls_certificate is None:
+        raise ConfigError("a TLS listener needs a certificate: set TLSCert and TLSKey")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context
+
+
+async def stop_signal(loop: asyncio.AbstractEventLoop, parent_pipe: int) -> None:
+    """Return at SIGTERM or SIGINT, or when the supervisor is gone."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def readable() -> None:
+        if not os.read(parent_pipe, 4096):
+            loop.remove_reader(parent_pipe)
+            stop.set()
+
+    loop.add_reader(parent_pipe, readable)
+    await stop.wait()

@@ -1,0 +1,176 @@
+"""The application behind the door: what is not a hit in one piece, and what people ask of us."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tracker import __version__
+from tracker.door.address import canonical
+from tracker.door.door import Door
+from tracker.metrics import EdgeSnapshot, StoreSnapshot, read_edges, read_store
+from tracker.settings import IntakeSettings
+from tracker.web.answers import error_answer, json_answer
+from tracker.web.exposition import CONTENT_TYPE, Exposition
+from tracker.web.files import PublicFiles
+from tracker.web.health import health
+from tracker.web.tracking import Tracking
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+TEXTS = {
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "This path does not take this method."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What every worker can tell of all processes.
+
+    `own` gives this worker's snapshot as it is now; the others come from the files in `run`.
+    """
+
+    run: Path
+    supervisor: int
+    stores: tuple[str, ...]
+    own: Callable[[], EdgeSnapshot]
+
+    def edges(self) -> list[EdgeSnapshot]:
+        """All workers, this one as it is now."""
+        own = self.own()
+        others = read_edges(self.run, self.supervisor)
+        return [own, *(edge for edge in others if edge.stamp.process != own.stamp.process)]
+
+    def store(self) -> StoreSnapshot | None:
+        """The store process, as it last said."""
+        return read_store(self.run, self.supervisor)
+
+
+class Web:
+    """The pages that tell about the tracker itself."""
+
+    def __init__(self, overview: Overview, clock: Callable[[], float], allow_origin: str) -> None:
+        self._overview = overview
+        self._clock = clock
+        self._cors = {"access-control-allow-origin": allow_origin} if allow_origin else {}
+
+    def routes(self) -> list[Route]:
+        """Path and handler of each; the docs are held against it."""
+        handlers: dict[str, Endpoint] = {
+            "/ping": self.ping, "/status": self.status, "/health": self.health,
+            "/metrics": self.metrics, "/clear": self.clear,
+        }
+        return [Route(path, handler, methods=["GET", "HEAD", "POST"])
+                for path, handler in handlers.items()]
+
+    async def ping(self, request: Request) -> Response:
+        """`pong`: the worker lives."""
+        del request
+        return PlainTextResponse("pong", headers=self._cors)
+
+    async def status(self, request: Request) -> Response:
+        """The client's address, connections of all workers, version."""
+        client = canonical(request.client.host) if request.client else ""
+        connections = sum(edge.connections for edge in self._overview.edges())
+        return json_answer([{"Key": "client", "Value": client},
+                            {"Key": "conns", "Value": connections},
+                            {"Key": "version", "Value": __version__}], headers=self._cors)
+
+    async def health(self, request: Request) -> Response:
+        """How spool and stores are; 503 when hits are refused."""
+        del request
+        overview = self._overview
+        body = health(overview.edges(), overview.store(), overview.stores, self._clock())
+        return json_answer(body, 503 if body["status"] == "failing" else 200, self._cors)
+
+    async def metrics(self, request: Request) -> Response:
+        """All counters, in Prometheus' text format."""
+        del request
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Exposition(self._overview.edges(), self._overview.store(),
+                                     self._overview.stores, self._clock()))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE)
+
+    async def clear(self, request: Request) -> Response:
+        """Asks the browser to forget all it has stored for this site."""
+        del request
+        return PlainTextResponse("OK", headers={"clear-site-data": '"*"', **self._cors})
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code, message = TEXTS.get(error.status_code, ("http_error", error.detail))
+    return error_answer(error.status_code, code, message, dict(error.headers or {}))
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    return error_answer(500, "internal_error", "The tracker failed at this request.")
+
+
+class App:
+    """Counts every answer; tracking routes go to `Tracking`, the rest to the pages."""
+
+    def __init__(self, door: Door, tracking: Tracking, pages: ASGIApp) -> None:
+        self._door = door
+        self._tracking = tracking
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        route = self._tracking.route(scope) or ""
+        recorded = scope["state"].get("recorded", False)
+
+        async def counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self._door.count(route, message["status"])
+            await send(message)
+
+        scope["tracking"] = bool(route) or recorded
+        await self._pages(scope, receive, counted)
+
+
+def application(door: Door, intake: IntakeSettings, overview: Overview,
+                clock: Callable[[], float]) -> ASGIApp:
+    """All that the door hands over."""
+    web = Web(overview, clock, intake.allow_origin)
+    prefix = f"/tr/v{intake.api_version}/pub/"
+    tracking = Tracking(door, PublicFiles(intake.static_directory, prefix))
+    pages = Starlette(routes=web.routes(),
+                      exception_handlers={HTTPException: _refused, Exception: _failed})
+    pages.router.redirect_slashes = False
+    rest = pages.router.default
+
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        await (tracking if scope["tracking"] else rest)(scope, receive, send)
+
+    pages.router.default = default
+    return App(door, tracking, pages)
+
+
+def redirect_application(port: int) -> ASGIApp:
+    """Sends every request to the same path at `port`, by HTTPS."""
+    async def redirect(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        host = (request.headers.get("host") or "").rpartition("@")[2]
+        name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+        target = scope["raw_path"].decode("ascii", "replace")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        if not name or not target.startswith("/"):
+            answer: Response = error_answer(400, "no_host", "The request names no host.")
+        else:
+            suffix = "" if port == 443 else f":{port}"
+            answer = Response(status_code=308,
+                              headers={"location": f"https://{name}{suffix}{target}"})
+        await answer(scope, receive, send)
+
+    return redirect

@@ -1,0 +1,59 @@
+"""How the whole tracker is, told by any worker from the snapshots of all processes."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tracker.metrics import STALE_SECONDS, EdgeSnapshot, StoreSnapshot
+
+STORE_PROCESS_DOWN = "the store process does not run; it is started again"
+
+
+def health(edges: Sequence[EdgeSnapshot], store: StoreSnapshot | None, names: Iterable[str],
+           now: float) -> dict[str, Any]:
+    """The body of `/health`; `names` are the configured stores, `now` seconds since 1970.
+
+    failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
+    accepted, but a store or a process is away, or bytes on disk were damaged.
+    """
+    live = [edge for edge in edges if now - edge.stamp.written <= STALE_SECONDS]
+    refusals = sorted({edge.refuses for edge in live if edge.refuses is not None})
+    stores = _stores(store, names, now)
+    if refusals:
+        status = "failing"
+    elif len(live) < len(edges) or not all(s["reachable"] for s in stores.values()) \
+            or store is None or store.counts.sequencer.corrupt or store.last_error is not None:
+        status = "degraded"
+    else:
+        status = "ok"
+    return {"status": status, "spool": _spool(live, store, refusals), "stores": stores}
+
+
+def _spool(live: Sequence[EdgeSnapshot], store: StoreSnapshot | None,
+           refusals: list[str]) -> dict[str, Any]:
+    counts = store.counts.sequencer if store is not None else None
+    return {
+        "accepting": not refusals,
+        "last_error": "; ".join(refusals) or None,
+        "workers": len(live),
+        "pending_bytes": sum(edge.pending_bytes for edge in live),
+        "lag_bytes": store.lag_bytes if store is not None else None,
+        "lag_seconds": store.lag_seconds if store is not None else None,
+        "corrupt": counts.corrupt if counts is not None else None,
+        "torn": counts.torn if counts is not None else None,
+    }
+
+
+def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float) -> dict[str, Any]:
+    down = store is None or now - store.stamp.written > STALE_SECONDS
+    found = store.stores if store is not None else {}
+    answer = {}
+    for name in names:
+        state = found.get(name)
+        error = state.last_error if state is not None else None
+        answer[name] = {
+            "reachable": state is not None and state.reachable and not down,
+            "lag_events": state.lag_events if state is not None else None,
+            "lag_seconds": state.lag_seconds if state is not None else None,
+            "last_error": STORE_PROCESS_DOWN if down else error,
+        }
+    return answer
