@@ -43,11 +43,11 @@ TRACKING_ROUTES: tuple[TrackingRoute, ...] = (
 )
 
 SOURCES: tuple[tuple[str, str], ...] = (
-    ("path", "pairs behind the route's name, /key/value/…, on every method; split before they"
-     " are decoded, so %2F stays in its value"),
+    ("path", ("pairs behind the route's name, /key/value/…, on every method; split before they"
+              " are decoded, so %2F stays in its value")),
     ("query", "on GET; on POST and PUT only when the body is empty"),
-    ("body", "on POST and PUT: a JSON object, a JSON array of objects, objects line by line"
-     " (NDJSON), or a form; what it is is seen from its first byte, whatever the content type"),
+    ("body", ("on POST and PUT: a JSON object, an array of objects, objects line by line (NDJSON)"
+              " or a form; its first byte tells which, so text/plain is read as JSON too")),
 )
 """Where an event's values stand in a request; a later source wins over an earlier one."""
 

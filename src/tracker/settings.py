@@ -61,6 +61,7 @@ class IntakeSettings:
     events_per_request: int = 10_000
     json_depth: int = 64
     keys_per_event: int = 2_000
+    ignore_query_key: str = ""  # as in RefineSettings, so that cookies name the ids in use
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,28 @@
-"""The way of a request through the intake: route, values, checks, id, record, answer."""
+"""The way of a request through the intake: route, checks, ids, record, answer."""
 
+import re
 import time
 from collections.abc import Callable
 
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.hit import Hit, Route, Shape, encode_hit, id_from_ticks
+from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.intake import coding, values
+from tracker.intake import head as heads
+from tracker.intake.address import FIELDS, ClientAddresses
+from tracker.intake.answers import ALLOWED, AnswerBook, Answers
+from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
 from tracker.intake.message import Accepted, Answer, Request
-from tracker.routes import RouteMap
+from tracker.intake.redirect import Redirects
+from tracker.intake.reply import Arrival, Reply, single
+from tracker.intake.ticks import Ticks
+from tracker.routes import METHODS, RouteMap
 from tracker.settings import IntakeSettings
 
-PIXEL = bytes.fromhex("47494638396101000100800000ffffff0000002c00000000010001000002024401003b")
-
-
-class _Any(msgspec.Struct, gc=False):
-    pass
-
-
-_check = msgspec.json.Decoder(_Any).decode
+BODY_METHODS = frozenset({b"POST", b"PUT"})
+SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible bound
+REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
 
 class Intake:
@@ -27,41 +31,137 @@ class Intake:
     def __init__(self, settings: IntakeSettings, tail: bytes,
                  clock: Callable[[], int] = time.time_ns) -> None:
         self._settings = settings
-        self._tail = tail
-        self._clock = clock
+        self._ticks = Ticks(tail, clock)
         self._routes = RouteMap(settings.api_version)
-        self._ticks = 0
-        self._ok = Answer(200, ((b"cache-control", b"no-store"),
-                                (b"access-control-allow-origin", b"*")))
+        self._bodies = BodyReader(settings)
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._redirects = Redirects(settings.domains, settings.default_redirect)
+        self._book = AnswerBook(settings.allow_origin)
+        self._plain_target = f"/tr/v{settings.api_version}/tr/".encode()
+        self._needs_a_look = self._special_fields()
+        self._openers = settings.json_depth
+        self._short = min(SHORT_BYTES, 4 * settings.keys_per_event, settings.body_bytes)
+
+    def _special_fields(self) -> Callable[[bytes], re.Match[bytes] | None]:
+        """Finds a header that a plain event does not have, in a head in lower case."""
+        names = [b"cookie", b"content-encoding", b"(?:proxy-)?authorization"]
+        if self._book.by_origin:
+            names.append(b"origin")
+        if self._settings.trusted_proxies:
+            names += FIELDS
+        return re.compile(rb"\n(?:%b)[ \t]*:" % b"|".join(names)).search
 
     def is_tracking(self, target: bytes) -> bool:
         """Whether `target` is a tracking route, to be given to `accept`."""
         return self._routes.find(target.partition(b"?")[0]) is not None
 
     def accept(self, request: Request) -> Accepted | Answer:
-        """The record and answer of a request; raises `RequestRefused`."""
-        found = self._routes.find(request.target.partition(b"?")[0])
+        """The record and answer of a request, or an answer alone where nothing is recorded.
+
+        Raises `RequestRefused`; `refusal` makes the answer of it.
+        """
+        if request.target == self._plain_target and request.method == b"POST":
+            accepted = self._accept_plain(request)
+            if accepted is not None:
+                return accepted
+        return self._accept_any(request)
+
+    def _accept_plain(self, request: Request) -> Accepted | None:
+        """The common case in few steps: one event that names visitor and session itself.
+
+        None says that the request needs the long way, which also finds what is wrong with it.
+        """
+        _, _, head, body, peer, secure = request
+        if (self._needs_a_look(head.lower()) is not None or len(body) > self._short
+                or body.count(b"{") + body.count(b"[") > self._openers or not is_utf8(body)):
+            return None
+        try:
+            named = values.decode_named(body)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        if not named.vid or not named.sid:
+            return None
+        received, hit_id = self._ticks.take(1)
+        hit = Hit(hit_id, received, Route.TR, self._addresses.of_peer(peer)[0], head, body,
+                  Shape.OBJECT, 1, (), secure)
+        return Accepted(encode_hit(hit), self._book.any.empty, 1)
+
+    def _accept_any(self, request: Request) -> Accepted | Answer:
+        """Every case, step by step."""
+        arrival = self._arrival(request)
+        answers = self._answers(arrival)
+        if request.method == b"OPTIONS":
+            return answers.preflight
+        location = b""
+        if arrival.route in REDIRECTS:
+            target = values.redirect_target(arrival.rest, arrival.query)
+            location = self._redirects.location(target)
+        if request.method == b"HEAD":
+            return single(arrival.route, answers, location).without_body()
+        body = self._body(request, arrival)
+        received, hit_id = self._ticks.take(body.size)
+        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
+        hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
+                  self._head(arrival), body.data, body.shape, body.size - len(body.refused),
+                  tuple([event.index for event in body.refused]), request.secure)
+        answer = reply.answer(answers, request.secure)
+        return Accepted(encode_hit(hit), answer, hit.events, arrival.route is Route.PUB)
+
+    def _arrival(self, request: Request) -> Arrival:
+        path, _, query = request.target.partition(b"?")
+        found = self._routes.find(path)
         if found is None:
             raise RequestRefused(404, "not_found", "This is no tracking route.")
-        if request.method in {b"OPTIONS", b"HEAD"}:
-            return self._ok
-        shape = Shape.NONE
-        if request.body:
-            try:
-                _check(request.body)
-            except (msgspec.MsgspecError, RecursionError) as error:
-                raise RequestRefused(400, "not_json", str(error)) from None
-            shape = Shape.OBJECT
-        now = self._clock()
-        self._ticks = max(now // 100 + 0x01B21DD213814000, self._ticks + 2)
-        hit = Hit(id_from_ticks(self._ticks, self._tail), now, found[0], request.peer,
-                  request.head, request.body, shape, 1, (), request.secure)
-        return Accepted(encode_hit(hit), self._ok, 1, found[0] is Route.PUB)
+        if request.method not in METHODS:
+            raise RequestRefused(405, "method_not_allowed", f"Tracking routes take {ALLOWED}.")
+        most = self._settings.keys_per_event
+        if query.count(b"&") >= most or path.count(b"/") > 2 * most:
+            raise RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")
+        return Arrival(request.method, *found, query, request.head, request.head.lower())
+
+    def _answers(self, arrival: Arrival) -> Answers:
+        if not self._book.by_origin:
+            return self._book.any
+        return self._book.of(heads.first(arrival.head, arrival.lowered, b"origin"))
+
+    def _body(self, request: Request, arrival: Arrival) -> Body:
+        """The body, or in place of an empty one what the URL says."""
+        if request.method not in BODY_METHODS:
+            return EMPTY
+        data = self._decoded(request.body, arrival)
+        content_type = heads.first(arrival.head, arrival.lowered, b"content-type").lower()
+        body = self._bodies.read(data, content_type)
+        if body.shape is not Shape.NONE:
+            return body
+        if arrival.query:
+            return Body(arrival.query, Shape.FORM, [], [])
+        if b"/" not in arrival.rest.strip(b"/"):
+            raise RequestRefused(400, "empty_body", "The request says nothing: send a JSON object"
+                                 " as its body, or values in its path or query.")
+        return EMPTY
+
+    def _decoded(self, data: bytes, arrival: Arrival) -> bytes:
+        most = self._settings.body_bytes
+        if len(data) > most:
+            raise coding.too_large(most)
+        codings = heads.values(arrival.head, arrival.lowered, b"content-encoding")
+        return coding.decode(data, b",".join(codings), most) if codings and data else data
+
+    def _address(self, request: Request, arrival: Arrival) -> str:
+        address, trusted = self._addresses.of_peer(request.peer)
+        if not trusted:
+            return address
+        return self._addresses.behind_proxy(request.peer, arrival.head, arrival.lowered)
+
+    def _head(self, arrival: Arrival) -> bytes:
+        if self._needs_a_look(arrival.lowered) is None:
+            return arrival.head
+        return heads.scrub(arrival.head)
 
     def refusal(self, error: RequestRefused, head: bytes) -> Answer:
-        """The answer that tells a client why its request was refused."""
-        del head
-        body = msgspec.json.encode({"error": {
-            "code": error.code, "message": error.message, "field": error.field}})
-        return Answer(error.status, ((b"content-type", b"application/json"),
-                                     (b"access-control-allow-origin", b"*")), body)
+        """The answer that tells a client why its request (with this head) was refused."""
+        answers = self._book.any
+        if self._book.by_origin:
+            answers = self._book.of(heads.first(head, head.lower(), b"origin"))
+        answer = answers.refusal(error)
+        return answer.without_body() if head.startswith(b"HEAD ") else answer

@@ -1,0 +1,110 @@
+"""What a client is told of its hit: nothing, a pixel, ids, a way on; and its cookies."""
+
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from tracker.hit import SERVER_SIDE, Route, Shape, event_id, id_text
+from tracker.intake import head as heads
+from tracker.intake import values, visitor
+from tracker.intake.answers import Answers
+from tracker.intake.body import Body
+from tracker.intake.message import Answer, Headers
+from tracker.intake.values import Ids
+
+
+class Arrival(NamedTuple):
+    """A request whose route is found. `rest` is the raw path behind the route's name."""
+
+    method: bytes
+    route: Route
+    rest: bytes
+    query: bytes
+    head: bytes
+    lowered: bytes
+
+
+def single(route: Route, answers: Answers, location: bytes) -> Answer:
+    """The answer to one event, where it says nothing of the event itself."""
+    if route is Route.IMG:
+        return answers.pixel
+    return answers.redirect(location) if location else answers.empty
+
+
+class Reply:
+    """Makes the answer to one hit."""
+
+    def __init__(self, arrival: Arrival, body: Body, hit_id: bytes, location: bytes,
+                 ignore_query_key: str) -> None:
+        self._arrival = arrival
+        self._body = body
+        self._hit_id = hit_id
+        self._location = location
+        self._ignore_query_key = ignore_query_key
+
+    def answer(self, answers: Answers, secure: bool) -> Answer:
+        """The answer, to be sent when the hit is durable."""
+        route = self._arrival.route
+        if self._body.refused:
+            answer = answers.json(207, self._account())
+        elif route is Route.STR:
+            eids = self._event_ids()
+            batch = self._body.shape in {Shape.ARRAY, Shape.NDJSON}
+            answer = answers.json(200, eids if batch else eids[0])
+        else:
+            answer = single(route, answers, self._location)
+        cookies = () if route in SERVER_SIDE else self._cookies(secure)
+        return answer.with_headers(cookies) if cookies else answer
+
+    def _account(self) -> dict[str, object]:
+        """What became of each event of a batch of which some were refused."""
+        body = self._body
+        account: dict[str, object] = {"accepted": body.size - len(body.refused),
+                                      "rejected": body.refused}
+        if self._arrival.route is Route.STR:
+            account["eids"] = self._event_ids()
+        return account
+
+    def _event_ids(self) -> list[str | None]:
+        """The id of each event: the client's if it is a UUID, else ours; None where refused."""
+        beside = {**self._ambient(), **self._link()}
+        if not self._body.events:
+            return [self._event_id({**beside, **self._form()}, 0)]
+        return [None if text is None
+                else self._event_id({**beside, **values.from_event(text)}, index)
+                for index, text in enumerate(self._body.events)]
+
+    def _event_id(self, ids: Ids, index: int) -> str:
+        given = values.uuid_text(ids.get("eid", ""))
+        return id_text(event_id(self._hit_id, index)) if given is None else given
+
+    def _cookies(self, secure: bool) -> Headers:
+        """Of a batch, the first event speaks for all."""
+        text = next((text for text in self._body.events if text is not None), None)
+        body = self._form() if text is None else values.from_event(text)
+        if "vid" in body and "sid" in body:
+            return ()
+        own = id_text(self._hit_id)
+        jar = heads.cookies(self._arrival.head, self._arrival.lowered)
+        return visitor.cookies(body, self._link(), jar,
+                               {"vid": own, "sid": own, **self._ambient()}, secure)
+
+    def _form(self) -> Ids:
+        return values.from_query(self._body.data) if self._body.shape is Shape.FORM else {}
+
+    def _link(self) -> Ids:
+        """The ids in path and query; the query counts on GET."""
+        arrival = self._arrival
+        ids = values.from_path(arrival.rest) if arrival.route is not Route.PUB else {}
+        if arrival.query and arrival.method == b"GET":
+            ids |= values.from_query(arrival.query, self._ignore_query_key)
+        return ids
+
+    def _ambient(self) -> Ids:
+        """The ids in a `User` header, or in a `user` cookie."""
+        arrival = self._arrival
+        text = heads.first(arrival.head, arrival.lowered, b"user")
+        text = text or heads.cookies(arrival.head, arrival.lowered).get(b"user", b"")
+        if not text:
+            return {}
+        plain = values.from_object(text)
+        return plain or values.from_object(unquote(text.decode("utf-8", "replace")).encode())

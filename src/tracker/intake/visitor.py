@@ -1,0 +1,39 @@
+"""Cookies that keep visitor and session on client-side routes.
+
+An id that an event's body names belongs to the script or app that sent it, which keeps it itself:
+no cookie. Otherwise a visitor without a `vid` cookie gets one, with the id in use: from the link,
+or the hit's own. `sid` is set anew at each hit, so that the session lives on for half an hour,
+unless a script keeps it in `sess`.
+"""
+
+import re
+from collections.abc import Mapping
+
+from tracker.intake.message import Headers
+from tracker.intake.values import Ids
+
+VISITOR_SECONDS = 400 * 86_400  # no browser keeps one longer
+SESSION_SECONDS = 1_800
+_FIT = re.compile(r"[!#-+\--:<-\[\]-~]{1,200}")
+
+
+def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], own: Ids, secure: bool) -> Headers:
+    """Set-Cookie headers for a hit with ids in its `body`, in path or query (`link`), in the
+    cookies that came (`jar`), or else its `own`.
+    """
+    headers: Headers = ()
+    if "vid" not in body and not jar.get(b"vid"):
+        headers += _cookie("vid", link.get("vid", own["vid"]), VISITOR_SECONDS, secure)
+    if "sid" not in body:
+        sent = jar.get(b"sid", b"").decode("latin-1").strip('"')
+        if sent or "sid" in link or not jar.get(b"sess"):
+            headers += _cookie("sid", link.get("sid", sent or own["sid"]), SESSION_SECONDS, secure)
+    return headers
+
+
+def _cookie(name: str, value: str, seconds: int, secure: bool) -> Headers:
+    """One host-only cookie that the site's scripts can read; none for a value unfit for one."""
+    if _FIT.fullmatch(value) is None:
+        return ()
+    text = f"{name}={value}; Max-Age={seconds}; Path=/; SameSite=Lax" + "; Secure" * secure
+    return ((b"set-cookie", text.encode()),)
