@@ -131,6 +131,13 @@ class Spool:
         """Bytes appended that were neither synced nor refused yet."""
         return self._taken - self._settled
 
+    @property
+    def refusal(self) -> str | None:
+        """Why `append` would refuse now; None when it would take a record."""
+        if self._refusal is None and self._taken - self._settled > self._bound:
+            return "too many hits wait for the disk"
+        return self._refusal
+
     def open(self) -> None:
         """Take the spool and start its threads; with a full disk it opens, and refuses for now.
 
