@@ -1,12 +1,14 @@
 """What a User-Agent header tells: browser, system, kind of device, and whether it is a robot."""
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from ua_parser import Domain
 from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
+
+from tracker.refine.hashes import h36
+from tracker.refine.memory import remembered
 
 _REMEMBERED = 20_000
 _LONGEST = 1024
@@ -22,8 +24,10 @@ _DESKTOP = re.compile(r"windows|macintosh|mac os x|x11|linux|cros ")
 
 
 class Agent(NamedTuple):
-    """What is known of one User-Agent; "" where nothing is."""
+    """What is known of one User-Agent; "" where nothing is. `text` is it in lower case."""
 
+    text: str = ""
+    hash: str = ""
     browser: str = ""
     os: str = ""
     device: str = ""
@@ -35,18 +39,20 @@ class Agents:
 
     def __init__(self) -> None:
         self._resolve = Resolver(load_lazy_builtins())
-        self.describe = lru_cache(maxsize=_REMEMBERED)(self._describe)
+        self.describe = remembered(self._describe, _REMEMBERED)
 
     def _describe(self, agent: str) -> Agent:
         """`agent` as it was sent. No User-Agent at all says nothing: that is no robot."""
         if not agent:
             return Agent()
-        text = agent[:_LONGEST]
-        found = self._resolve(text, Domain.ALL)
-        lower = text.lower()
+        found = self._resolve(agent[:_LONGEST], Domain.ALL)
+        text = agent.lower()
+        lower = text[:_LONGEST]
         spider = found.device is not None and found.device.family == "Spider"
         bot = spider or _ROBOT.search(lower) is not None
         return Agent(
+            text=text,
+            hash=h36(text),
             browser=found.user_agent.family if found.user_agent else "",
             os=found.os.family if found.os else "",
             device="" if bot else device_of(lower),

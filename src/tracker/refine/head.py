@@ -1,22 +1,21 @@
 """The head of a hit: what its request line and its headers say about every event in it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from tracker.refine.decode import read_object
-from tracker.refine.pairs import read_pairs
+from tracker.refine.pairs import percent_decoded, read_pairs
 
 _READS_QUERY = frozenset({"GET", "HEAD"})
 _ROUTE_SEGMENTS = 4  # "", "tr", "v1", the route's name
 _UTM = "utm_"
-_WANTED = frozenset({b"host", b"user-agent", b"accept-language", b"cookie", b"user"})
-_COOKIES = {"vid": "vid", "sess": "sid", "sid": "sid", "ehash": "ehash"}
+_COOKIE, _USER, _USER_COOKIE = "cookie", "user", "\0user"
+_COOKIES = (("vid", "vid"), ("sess", "sid"), ("sid", "sid"), ("ehash", "ehash"))
 _WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 Values = dict[str, Any]
-NO_VALUES: Mapping[str, Any] = {}
+Header = tuple[str, Any]
 
 
 class Fields(NamedTuple):
@@ -48,7 +47,7 @@ def read_path(path: str) -> Values:
         path = "/" + path.partition("://")[2].partition("/")[2]
     parts = path.split("/")[_ROUTE_SEGMENTS:]
     return {
-        unquote(key): unquote(value)
+        percent_decoded(key): percent_decoded(value)
         for key, value in zip(parts[::2], parts[1::2], strict=False)
         if key or value
     }
@@ -59,6 +58,8 @@ def read_query(query: str, ignore_key: str) -> Values:
     pairs = read_pairs(query)
     if ignore_key and ignore_key in pairs:
         return {}
+    if _UTM not in query and _UTM not in query.lower():
+        return pairs
     values = {key: value for key, value in pairs.items() if key[:4].lower() != _UTM}
     for key, value in pairs.items():
         if key[:4].lower() == _UTM:
@@ -66,28 +67,40 @@ def read_query(query: str, ignore_key: str) -> Values:
     return values
 
 
-def read_fields(lines: bytes) -> Fields:
-    """The headers we use; of a repeated one the first counts, of cookies all."""
-    found: dict[bytes, str] = {}
+def read_fields(lines: bytes, known: dict[bytes, Header | None]) -> Fields:
+    """The headers we use; of a repeated one the first counts, of cookies all.
+
+    `known` remembers header lines, most of which come again under other heads.
+    """
+    found: dict[str, Any] = {}
     for line in lines.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in _WANTED:
-            text = value.decode("utf-8", "replace").strip()
-            if name == b"cookie" and name in found:
-                found[name] += ";" + text
-            else:
-                found.setdefault(name, text)
-    values: Values = {}
-    if found.keys() & {b"cookie", b"user"}:
-        values = _ambient(found.get(b"user", ""), found.get(b"cookie", ""))
-    language = found.get(b"accept-language", "").partition(",")[0].partition(";")[0]
-    return Fields(
-        host=host_name(found.get(b"host", "")),
-        agent=found.get(b"user-agent", ""),
-        language=language.strip().lower(),
-        values=values,
-    )
+        try:
+            header = known[line]
+        except KeyError:
+            header = known[line] = read_header(line)
+        if header is not None:
+            name, value = header
+            if name == _COOKIE and name in found:
+                value = {**value, **found.pop(name)}
+            found.setdefault(name, value)
+    values = {**found.get(_USER, {}), **found.get(_COOKIE, {})}
+    if _USER_COOKIE in values:
+        values = {**values.pop(_USER_COOKIE), **values}
+    return Fields(found.get("host", ""), found.get("user-agent", ""),
+                  found.get("accept-language", ""), values)
+
+
+def read_header(line: bytes) -> Header | None:
+    """Name and value of a header that we use, else None."""
+    name, _, rest = line.partition(b":")
+    read = _HEADERS.get(name.lower())
+    return None if read is None else (
+        name.lower().decode(), read(rest.decode("utf-8", "replace").strip()))
+
+
+def read_language(value: str) -> str:
+    """The first language of an Accept-Language header, without its weight."""
+    return value.partition(",")[0].partition(";")[0].strip().lower()
 
 
 def host_name(host: str) -> str:
@@ -98,30 +111,34 @@ def host_name(host: str) -> str:
     return name.partition(":")[0]
 
 
-def _ambient(user: str, cookie: str) -> Values:
-    """Values of the `User` header and of cookies, lowest rank first."""
-    cookies = _cookies(cookie)
-    values = {**_user(cookies.get("user", "")), **_user(user)}
-    for name, key in _COOKIES.items():
-        if cookies.get(name):
-            values[key] = cookies[name]
-    consent = cookies.get("CookieConsent", "")
-    if _WHOLE.fullmatch(consent):
-        values["cflags"] = int(consent)
-    return values
-
-
-def _cookies(header: str) -> dict[str, str]:
+def read_cookies(header: str) -> Values:
+    """Values of the cookies we read; those of the object in `user` stand under a name apart."""
     cookies: dict[str, str] = {}
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
-        cookies.setdefault(name, value.strip().strip('"') if name != "user" else value)
-    return cookies
+        cookies.setdefault(name, value)
+    values: Values = {}
+    for name, key in _COOKIES:
+        if value := cookies.get(name, "").strip('"'):
+            values[key] = value
+    consent = cookies.get("CookieConsent", "").strip('"')
+    if _WHOLE.fullmatch(consent):
+        values["cflags"] = int(consent)
+    if user := cookies.get("user"):
+        values[_USER_COOKIE] = read_user(user)
+    return values
 
 
-def _user(text: str) -> Values:
+def read_user(text: str) -> Values:
     """The object in a `User` header or `user` cookie, plain or percent-encoded; else nothing."""
-    if not text:
-        return {}
-    value = read_object(text) or read_object(unquote(text)) or {}
+    value = read_object(text) or read_object(percent_decoded(text)) or {}
     return {key: item for key, item in value.items() if item is not None}
+
+
+_HEADERS: dict[bytes, Callable[[str], Any]] = {
+    b"host": host_name,
+    b"user-agent": str,
+    b"accept-language": read_language,
+    b"cookie": read_cookies,
+    b"user": read_user,
+}

@@ -1,7 +1,5 @@
 """Who and which: the ids of an event, its visitor and its session, and whether it is the first."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +17,7 @@ def identify(frame: Frame) -> None:
     """Set `eid`, `vid`, `sid` and `first`."""
     frame.ids = event_ids(frame.hits, frame.hit, frame.index)
     frame.given = np.zeros(len(frame), np.bool_)
-    for row, value in enumerate(frame.sent.get("eid", ())):
-        if value is not None:
-            _take_event_id(frame, row, value)
+    _take_event_ids(frame)
     frame.columns["eid"] = id_texts(frame.ids)
     own = id_texts(hit_ids(frame.hits)).take(pa.array(frame.hit))
     visitors = _ids(frame, "vid")
@@ -32,13 +28,20 @@ def identify(frame: Frame) -> None:
     frame.columns["first"] = pc.coalesce(pa.array(said, pa.bool_()), is_new)
 
 
-def _take_event_id(frame: Frame, row: int, value: Any) -> None:
-    digits = uuid_digits(value) if isinstance(value, str) else None
-    if digits is None:
-        frame.keep(row, "eid", value)
-    elif digits != _NIL_DIGITS:
-        frame.ids[row] = np.frombuffer(bytes.fromhex(digits), np.uint8)
-        frame.given[row] = True
+def _take_event_ids(frame: Frame) -> None:
+    """Put the UUIDs of clients in place of ours; any other value of `eid` is kept."""
+    rows, found = [], []
+    for row, value in enumerate(frame.sent.get("eid", ())):
+        digits = uuid_digits(value) if isinstance(value, str) else None
+        if digits is None:
+            if value is not None:
+                frame.keep(row, "eid", value)
+        elif digits != _NIL_DIGITS:
+            rows.append(row)
+            found.append(digits)
+    if rows:
+        frame.ids[rows] = np.frombuffer(bytes.fromhex("".join(found)), np.uint8).reshape(-1, 16)
+        frame.given[rows] = True
 
 
 def _ids(frame: Frame, name: str) -> pa.Array:

@@ -15,7 +15,8 @@ NIL = "00000000-0000-0000-0000-000000000000"
 _UUID = re.compile(
     r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
     r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))", re.IGNORECASE | re.ASCII)
-_LENGTHS = np.isin(np.arange(64), (32, 36, 38, 41, 45, 47))
+UUID_LENGTHS = frozenset({32, 36, 38, 41, 45, 47})
+_LENGTHS = np.isin(np.arange(64), list(UUID_LENGTHS))
 _CANONICAL = 36
 
 
@@ -30,7 +31,7 @@ def canonical(text: str) -> str:
 
 def uuid_digits(text: str) -> str | None:
     """The 32 digits of a UUID, plain, dashed, in braces or as a URN; None of other text."""
-    found = _UUID.fullmatch(text)
+    found = _UUID.fullmatch(text) if len(text) in UUID_LENGTHS else None
     if found is None:
         return None
     return (found[1] or found[3].replace("-", "")).lower()
@@ -41,7 +42,7 @@ def canonical_column(array: pa.Array) -> pa.Array:
     lengths = pc.binary_length(array).to_numpy()
     candidates = _LENGTHS[np.minimum(lengths, 63)]
     plain = pc.equal(array, pc.ascii_lower(array)).to_numpy(zero_copy_only=False)
-    nil = pc.starts_with(array, NIL[:9]).to_numpy(zero_copy_only=False)
+    nil = pc.equal(array, NIL).to_numpy(zero_copy_only=False)
     odd = np.flatnonzero(candidates & ~((lengths == _CANONICAL) & plain & ~nil))
     if not len(odd):
         return array

@@ -1,6 +1,6 @@
 """The values of an event out of all that was sent for it, and the known ones taken by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
+from tracker.refine.ids import UUID_LENGTHS
 from tracker.refine.names import sort_keys
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -83,17 +84,23 @@ def overlay(event: Values, lower: Mapping[str, Any], names: Mapping[str, str],
         event.update(lower)
         return
     for key, value in lower.items():
-        name = names.get(key)
-        if all(event.get(other) is None for other in (spelt[name] if name else (key,))):
+        for other in spelt[names[key]] if key in names else (key,):
+            if event.get(other) is not None:
+                break
+        else:
             event[key] = value
 
 
 def remember(frame: Frame, keys: Sequence[str]) -> None:
-    """Note a hash of every event that came with an id, before anything is taken from it."""
+    """Note a hash of every event that may bring its id, before anything is taken from it."""
     for row, event in enumerate(frame.events):
-        if any(key in event for key in keys):
+        if any(_may_be_id(event.get(key)) for key in keys):
             digest = blake2b(_encode(event), digest_size=_HASH_BYTES).digest()
             frame.own[row] = int.from_bytes(digest, "big")
+
+
+def _may_be_id(value: Any) -> bool:
+    return isinstance(value, str) and len(value) in UUID_LENGTHS
 
 
 def lower(event: Values) -> Values:
@@ -114,6 +121,3 @@ def name_by_content(frame: Frame) -> None:
     for row, (name, text) in enumerate(zip(names, content, strict=True)):
         if name is None and isinstance(text, str):
             names[row], content[row] = text, None
-
-
-Step = Callable[[Frame], None]

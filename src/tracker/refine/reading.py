@@ -1,7 +1,6 @@
 """Hits taken apart into events: one dict of values each, and a dead letter for what is none."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from tracker.hit import Hit, Route, Shape
 from tracker.refine.decode import BROKEN, Values, decode_object
 from tracker.refine.frame import Frame
-from tracker.refine.head import Fields, read_fields, read_line
+from tracker.refine.head import Fields, Header, read_fields, read_line
 from tracker.refine.pairs import read_pairs
 from tracker.refine.refined import DeadLetter, Reason
 from tracker.settings import RefineSettings
@@ -33,6 +32,7 @@ class Reader:
         bodies = _Bodies()
         lines: dict[tuple[bytes, bool], Values] = {}
         codes: dict[bytes, int] = {}
+        headers: dict[bytes, Header | None] = {}
         heads: list[Fields] = []
         head: list[int] = []
         targets: list[Values] = []
@@ -41,7 +41,7 @@ class Reader:
             code = codes.get(fields)
             if code is None:
                 code = codes[fields] = len(heads)
-                heads.append(read_fields(fields))
+                heads.append(read_fields(fields, headers))
             head.append(code)
             key = (line, hit.route in _NAMED_PATHS)
             values = lines.get(key)
@@ -136,8 +136,3 @@ class _Bodies:
         accepted = (n for n in range(hit.events + len(refused)) if n not in refused)
         for count, index in enumerate(accepted):
             self.dead.append(DeadLetter(place, index, reason, b"" if count else hit.body))
-
-
-def union(dicts: Sequence[dict[str, Any]]) -> set[str]:
-    """All keys of all dicts."""
-    return set().union(*dicts)

@@ -1,12 +1,12 @@
 """Addresses of pages as they are stored: //host/path, without query."""
 
 import re
-from functools import lru_cache
 
+from tracker.refine.memory import remembered
 from tracker.settings import RefineSettings
 
 _WEB = re.compile(r"https?://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE)
-_REMEMBERED = 50_000
+_REMEMBERED = 20_000
 
 
 class Urls:
@@ -15,7 +15,7 @@ class Urls:
     def __init__(self, settings: RefineSettings) -> None:
         self._filter = settings.url_filter
         self._group = settings.url_filter_group
-        self.clean = lru_cache(maxsize=_REMEMBERED)(self._clean)
+        self.clean = remembered(self._clean, _REMEMBERED)
 
     def _clean(self, url: str) -> str:
         """The path case and a fragment before any query stay; text that is no URL stays too."""
