@@ -72,15 +72,3 @@ def spool_directories(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(path for path in root.iterdir() if path.is_dir() and read_id(path) is not None)
-
-
-def segment_bytes(directory: Path) -> int:
-    """How much disk the segments of one spool and its damaged pieces take."""
-    total = 0
-    for folder, pattern in ((directory, "*.segment*"), (directory / DAMAGED_NAME, "*.bin")):
-        for path in folder.glob(pattern):
-            try:
-                total += path.stat().st_size
-            except FileNotFoundError:  # released meanwhile
-                continue
-    return total
