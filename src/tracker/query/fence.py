@@ -95,7 +95,7 @@ class Fence:
     def check(self, session: Session, sql: str, params: Mapping[str, str]) -> Statement:
         """The statement in `sql`; raises `QueryFailed` when it may not or cannot run."""
         text = spell(session, sql)
-        spelled = [token for token in tokens(text) if token.kind is not Kind.SPACE]
+        spelled = _read(text)
         first = next((t.text for t in spelled if t.text != "("), "").upper()
         if first not in STATEMENTS:
             raise _not_a_read(first)
@@ -143,6 +143,26 @@ def spell(session: Session, sql: str) -> str:
         text = failure.message.partition(": In scope SELECT formatQuery")[0]
         raise QueryFailed(failure.code, text, failure.name) from None
     return (result.bytes() or b"").decode()
+
+
+def _read(text: str) -> list[Token]:
+    """The pieces of the engine's spelling, which has no comments and one sort of quotes.
+
+    Anything else would mean that engine and fence read it differently, so it is refused.
+    """
+    spelled = list(tokens(text))
+    for token in spelled:
+        strange = token.text in {"$", "#", "\\"} if token.kind is Kind.MARK else (
+            token.kind is Kind.SPACE and not token.text.isspace()) or (
+            token.kind in {Kind.TEXT, Kind.NAME} and not _is_closed(token.text))
+        if strange:
+            raise QueryFailed(497, f"The query is not understood at {token.text[:40]!r}; "
+                                   "write it without unusual quotes and signs")
+    return [token for token in spelled if token.kind is not Kind.SPACE]
+
+
+def _is_closed(quoted: str) -> bool:
+    return len(quoted) > 1 and quoted[0] in "'`\"" and quoted[-1] == quoted[0]
 
 
 def _check_merge(arguments: list[Token]) -> None:

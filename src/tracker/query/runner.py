@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from tracker.errors import StoreUnavailable
 from tracker.query.engine import OpenReader, Result, Session, Stream
 from tracker.query.failure import QueryFailed, from_engine
 from tracker.query.fence import Fence, Statement
@@ -174,8 +175,8 @@ class Runner:
                 _fill(run)
                 return statement, None
             return statement, run.session.query(statement.sql, form, params=query.params)
-        except RuntimeError as error:
-            raise from_engine(error) from None
+        except (RuntimeError, StoreUnavailable) as error:
+            raise from_engine(error.__cause__ or error) from None
 
     def _judge(self, run: _Run) -> Statement:
         """Open the session that the query is to run in, and see whether it may."""
@@ -220,7 +221,7 @@ class Runner:
     async def _kill(self, run: _Run, task: "asyncio.Future[T]") -> None:
         """Stop the engine's work; a thread that does not come back is counted as stuck."""
         loop = asyncio.get_running_loop()
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, StoreUnavailable):
             await asyncio.shield(loop.run_in_executor(self._killer, self._kill_query, run))
         done, _ = await asyncio.wait({task}, timeout=KILL_SECONDS)
         if not done:
@@ -246,7 +247,7 @@ class Runner:
     async def _end(self, run: _Run) -> None:
         if run.session is None:
             return
-        with suppress(RuntimeError):
+        with suppress(RuntimeError, StoreUnavailable):
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(
                 self._threads, _close, run))
 
