@@ -1,7 +1,6 @@
 """The few file operations that durability rests on, in one place, so that tests can break them."""
 
 import contextlib
-import contextlib
 import os
 from pathlib import Path
 
@@ -94,14 +93,4 @@ def usage(directory: Path) -> int:
         for name in names:
             with contextlib.suppress(FileNotFoundError):
                 total += Path(parent, name).stat().st_blocks * 512
-    return total
-
-
-def usage(directory: Path) -> int:
-    """The bytes of all files in and below `directory`; 0 when it is not there."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-                total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118 - hot
     return total
