@@ -9,7 +9,8 @@ from tracker.settings import IntakeSettings
 ROUNDS = 7
 SECONDS = 0.3
 
-EVENT = (b'{"app":"native","email":"someone@example.com","uid":"179ea090-6e8c-11ea-bb89-1d0ba023ecf8",'
+EVENT = (b'{"app":"native","email":"someone@example.com",'
+         b'"uid":"179ea090-6e8c-11ea-bb89-1d0ba023ecf8",'
          b'"tz":"Europe/Warsaw","device":"Handset","os":"iOS 13.4","w":375,"h":667,"rel":"1",'
          b'"sid":"c1dcf340-6eaa-11ea-a0b8-6120e9776df7","time":1585149028377,'
          b'"ename":"filter_results","etyp":"filter","ptyp":"own_rooms","page":"1",'

@@ -1,7 +1,6 @@
 """What one client sent, once: the record that the spool keeps and the sequencer reads."""
 
 from enum import IntEnum
-from uuid import UUID
 
 import msgspec
 
@@ -99,4 +98,5 @@ def id_from_ticks(ticks: int, tail: bytes) -> bytes:
 
 def id_text(id_bytes: bytes) -> str:
     """The canonical text of a 16-byte id; also what a missing `vid` or `sid` becomes."""
-    return str(UUID(bytes=id_bytes))
+    digits = id_bytes.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

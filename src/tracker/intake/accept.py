@@ -9,10 +9,10 @@ import msgspec
 from tracker.errors import RequestRefused
 from tracker.hit import Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
-from tracker.intake import head as heads
-from tracker.intake.address import FIELDS, ClientAddresses
+from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
+from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, Head
 from tracker.intake.message import Accepted, Answer, Request
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
@@ -38,18 +38,16 @@ class Intake:
         self._redirects = Redirects(settings.domains, settings.default_redirect)
         self._book = AnswerBook(settings.allow_origin)
         self._plain_target = f"/tr/v{settings.api_version}/tr/".encode()
-        self._needs_a_look = self._special_fields()
+        self._turning = self._turning_fields()
+        special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
+        self._has_special_field = re.compile(rb"\n(?:%b)[ \t]*:" % special).search
         self._openers = settings.json_depth
         self._short = min(SHORT_BYTES, 4 * settings.keys_per_event, settings.body_bytes)
 
-    def _special_fields(self) -> Callable[[bytes], re.Match[bytes] | None]:
-        """Finds a header that a plain event does not have, in a head in lower case."""
-        names = [b"cookie", b"content-encoding", b"(?:proxy-)?authorization"]
-        if self._book.by_origin:
-            names.append(b"origin")
-        if self._settings.trusted_proxies:
-            names += FIELDS
-        return re.compile(rb"\n(?:%b)[ \t]*:" % b"|".join(names)).search
+    def _turning_fields(self) -> tuple[bytes, ...]:
+        """Header fields that turn a request from the short way to the long one."""
+        return (b"content-encoding", *((b"origin",) if self._book.by_origin else ()),
+                *(ADDRESS_FIELDS if self._settings.trusted_proxies else ()))
 
     def is_tracking(self, target: bytes) -> bool:
         """Whether `target` is a tracking route, to be given to `accept`."""
@@ -72,8 +70,8 @@ class Intake:
         None says that the request needs the long way, which also finds what is wrong with it.
         """
         _, _, head, body, peer, secure = request
-        if (self._needs_a_look(head.lower()) is not None or len(body) > self._short
-                or body.count(b"{") + body.count(b"[") > self._openers or not is_utf8(body)):
+        if (len(body) > self._short or not is_utf8(body)
+                or body.count(b"{") + body.count(b"[") > self._openers):
             return None
         try:
             named = values.decode_named(body)
@@ -81,6 +79,11 @@ class Intake:
             return None
         if not named.vid or not named.sid:
             return None
+        if self._has_special_field(head.lower()) is not None:
+            parsed = Head(head)
+            if any(map(parsed.has, self._turning)):
+                return None
+            head = parsed.scrubbed()
         received, hit_id = self._ticks.take(1)
         hit = Hit(hit_id, received, Route.TR, self._addresses.of_peer(peer)[0], head, body,
                   Shape.OBJECT, 1, (), secure)
@@ -102,7 +105,7 @@ class Intake:
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
-                  self._head(arrival), body.data, body.shape, body.size - len(body.refused),
+                  arrival.head.scrubbed(), body.data, body.shape, body.size - len(body.refused),
                   tuple([event.index for event in body.refused]), request.secure)
         answer = reply.answer(answers, request.secure)
         return Accepted(encode_hit(hit), answer, hit.events, arrival.route is Route.PUB)
@@ -117,19 +120,19 @@ class Intake:
         most = self._settings.keys_per_event
         if query.count(b"&") >= most or path.count(b"/") > 2 * most:
             raise RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")
-        return Arrival(request.method, *found, query, request.head, request.head.lower())
+        return Arrival(request.method, *found, query, Head(request.head))
 
     def _answers(self, arrival: Arrival) -> Answers:
         if not self._book.by_origin:
             return self._book.any
-        return self._book.of(heads.first(arrival.head, arrival.lowered, b"origin"))
+        return self._book.of(arrival.head.first(b"origin"))
 
     def _body(self, request: Request, arrival: Arrival) -> Body:
         """The body, or in place of an empty one what the URL says."""
         if request.method not in BODY_METHODS:
             return EMPTY
         data = self._decoded(request.body, arrival)
-        content_type = heads.first(arrival.head, arrival.lowered, b"content-type").lower()
+        content_type = arrival.head.first(b"content-type").lower()
         body = self._bodies.read(data, content_type)
         if body.shape is not Shape.NONE:
             return body
@@ -144,24 +147,19 @@ class Intake:
         most = self._settings.body_bytes
         if len(data) > most:
             raise coding.too_large(most)
-        codings = heads.values(arrival.head, arrival.lowered, b"content-encoding")
+        codings = arrival.head.values(b"content-encoding")
         return coding.decode(data, b",".join(codings), most) if codings and data else data
 
     def _address(self, request: Request, arrival: Arrival) -> str:
         address, trusted = self._addresses.of_peer(request.peer)
         if not trusted:
             return address
-        return self._addresses.behind_proxy(request.peer, arrival.head, arrival.lowered)
-
-    def _head(self, arrival: Arrival) -> bytes:
-        if self._needs_a_look(arrival.lowered) is None:
-            return arrival.head
-        return heads.scrub(arrival.head)
+        return self._addresses.behind_proxy(request.peer, arrival.head)
 
     def refusal(self, error: RequestRefused, head: bytes) -> Answer:
         """The answer that tells a client why its request (with this head) was refused."""
         answers = self._book.any
         if self._book.by_origin:
-            answers = self._book.of(heads.first(head, head.lower(), b"origin"))
+            answers = self._book.of(Head(head).first(b"origin"))
         answer = answers.refusal(error)
         return answer.without_body() if head.startswith(b"HEAD ") else answer

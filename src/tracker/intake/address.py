@@ -1,19 +1,17 @@
-"""Whose address a request came from: the socket's, or what a trusted proxy says."""
+"""Whose address a request came from: the socket's, or what a trusted proxy says.
+
+Of `ADDRESS_FIELDS` the first that holds an address wins. X-Forwarded-For stands before Forwarded
+since proxies that write the one often pass a client's own other on unread. A proxy that is trusted
+must overwrite or extend the first of them that it lets through.
+"""
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 
-from tracker.intake import head as heads
+from tracker.intake.head import ADDRESS_FIELDS, Head
 from tracker.settings import Network
-
-FIELDS = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"cf-connecting-ip")
-"""What a trusted proxy may say, the first that holds an address wins.
-
-X-Forwarded-For stands first since proxies that write it often pass a client's `Forwarded` on
-unread. A proxy must overwrite or extend what it names here.
-"""
 
 CACHED = 16_384
 
@@ -38,10 +36,10 @@ class ClientAddresses:
         parsed = ip_address(address)
         return any(parsed in network for network in self._trusted)
 
-    def behind_proxy(self, peer: str, head: bytes, lowered: bytes) -> str:
+    def behind_proxy(self, peer: str, head: Head) -> str:
         """The client's address as the trusted `peer` tells it; the peer's when it does not."""
-        for name in FIELDS:
-            fields = heads.values(head, lowered, name)
+        for name in ADDRESS_FIELDS:
+            fields = head.values(name)
             if not fields:
                 continue
             if name == b"x-forwarded-for":

@@ -78,7 +78,7 @@ class BodyReader:
             raise RequestRefused(400, "not_utf8", "The body is not UTF-8.")
         first = data.lstrip(SPACE)[:1]
         if b"ndjson" in content_type and first:
-            return self._lines(data, None)
+            return self._lines(data, lines_of(data))
         if first == b"{":
             return self._object(data)
         if first == b"[":
@@ -122,10 +122,12 @@ class BodyReader:
         fault = self.fault(data)
         if fault is None:
             return Body(data, Shape.OBJECT, [data], [])
+        if fault.code in {"not_json", "too_deep"}:
+            lines = lines_of(data)
+            if self._looks_like_lines(lines):
+                return self._lines(data, lines)
         if fault.code == "not_json" and (mended := mend_surrogates(data)) != data:
             return self._object(mended)
-        if fault.code in {"not_json", "too_deep"} and b"\n" in data.strip(SPACE):
-            return self._lines(data, fault)
         raise RequestRefused(400, *fault)
 
     def _array(self, data: bytes) -> Body:
@@ -134,8 +136,7 @@ class BodyReader:
         except RecursionError:
             raise RequestRefused(400, *self._too_deep()) from None
         except msgspec.DecodeError as error:
-            mended = mend_surrogates(data)
-            if mended != data:
+            if (mended := mend_surrogates(data)) != data:
                 return self._array(mended)
             raise RequestRefused(400, "not_json", f"Not valid JSON: {error}.") from None
         return self._batch(data, Shape.ARRAY, texts, self._fault_of_element)
@@ -151,14 +152,10 @@ class BodyReader:
             raise RequestRefused(400, *fault)
         return fault
 
-    def _lines(self, data: bytes, whole: Fault | None) -> Body:
-        """One event a line. `whole` is what is wrong with the body as one object."""
-        lines = [line for line in data.splitlines() if line.strip()]
-        if whole is not None and not self._looks_like_lines(lines):
-            raise RequestRefused(400, *whole)
+    def _lines(self, data: bytes, lines: list[bytes]) -> Body:
         mended = mend_surrogates(data)
         if mended != data:
-            return self._lines(mended, whole)
+            return self._lines(mended, lines_of(mended))
         return self._batch(data, Shape.NDJSON, lines, self.fault)
 
     def _looks_like_lines(self, lines: list[bytes]) -> bool:
@@ -191,6 +188,11 @@ class BodyReader:
             raise RequestRefused(400, "too_many_keys",
                                  f"The form has more than {self._keys} fields.")
         return Body(data, Shape.FORM, [], [])
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of NDJSON; blank ones do not count, not even in indexes."""
+    return [line for line in data.splitlines() if not line.isspace() and line]
 
 
 def is_utf8(data: bytes) -> bool:
@@ -234,6 +236,6 @@ def mend_surrogates(text: bytes) -> bytes:
 
     JSON allows them, UTF-8 does not, and the reader refuses them.
     """
-    if b"\\ud" not in text and b"\\uD" not in text:
+    if b"\\u" not in text:
         return text
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)

@@ -4,12 +4,15 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tracker.hit import SERVER_SIDE, Route, Shape, event_id, id_text
-from tracker.intake import head as heads
 from tracker.intake import values, visitor
 from tracker.intake.answers import Answers
 from tracker.intake.body import Body
+from tracker.intake.head import Head
 from tracker.intake.message import Answer, Headers
 from tracker.intake.values import Ids
+
+EVENT_ID = ("eid",)
+VISITOR_IDS = ("vid", "sid")
 
 
 class Arrival(NamedTuple):
@@ -19,8 +22,7 @@ class Arrival(NamedTuple):
     route: Route
     rest: bytes
     query: bytes
-    head: bytes
-    lowered: bytes
+    head: Head
 
 
 def single(route: Route, answers: Answers, location: bytes) -> Answer:
@@ -66,26 +68,25 @@ class Reply:
 
     def _event_ids(self) -> list[str | None]:
         """The id of each event: the client's if it is a UUID, else ours; None where refused."""
-        beside = {**self._ambient(), **self._link()}
+        beside = self._link().get("eid") or self._ambient().get("eid", "")
         if not self._body.events:
-            return [self._event_id({**beside, **self._form()}, 0)]
+            return [self._event_id(self._form().get("eid", beside), 0)]
         return [None if text is None
-                else self._event_id({**beside, **values.from_event(text)}, index)
+                else self._event_id(values.from_event(text, EVENT_ID).get("eid", beside), index)
                 for index, text in enumerate(self._body.events)]
 
-    def _event_id(self, ids: Ids, index: int) -> str:
-        given = values.uuid_text(ids.get("eid", ""))
+    def _event_id(self, sent: str, index: int) -> str:
+        given = values.uuid_text(sent) if sent else None
         return id_text(event_id(self._hit_id, index)) if given is None else given
 
     def _cookies(self, secure: bool) -> Headers:
         """Of a batch, the first event speaks for all."""
         text = next((text for text in self._body.events if text is not None), None)
-        body = self._form() if text is None else values.from_event(text)
+        body = self._form() if text is None else values.from_event(text, VISITOR_IDS)
         if "vid" in body and "sid" in body:
             return ()
         own = id_text(self._hit_id)
-        jar = heads.cookies(self._arrival.head, self._arrival.lowered)
-        return visitor.cookies(body, self._link(), jar,
+        return visitor.cookies(body, self._link(), self._arrival.head.cookies(),
                                {"vid": own, "sid": own, **self._ambient()}, secure)
 
     def _form(self) -> Ids:
@@ -94,16 +95,19 @@ class Reply:
     def _link(self) -> Ids:
         """The ids in path and query; the query counts on GET."""
         arrival = self._arrival
-        ids = values.from_path(arrival.rest) if arrival.route is not Route.PUB else {}
+        ids = {}
+        if arrival.rest and arrival.route is not Route.PUB:
+            ids = values.from_path(arrival.rest)
         if arrival.query and arrival.method == b"GET":
             ids |= values.from_query(arrival.query, self._ignore_query_key)
         return ids
 
     def _ambient(self) -> Ids:
         """The ids in a `User` header, or in a `user` cookie."""
-        arrival = self._arrival
-        text = heads.first(arrival.head, arrival.lowered, b"user")
-        text = text or heads.cookies(arrival.head, arrival.lowered).get(b"user", b"")
+        head = self._arrival.head
+        text = head.first(b"user")
+        if not text and head.has(b"cookie"):
+            text = head.cookies().get(b"user", b"")
         if not text:
             return {}
         plain = values.from_object(text)

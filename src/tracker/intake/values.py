@@ -19,7 +19,6 @@ _UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
                    r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))",
                    re.IGNORECASE | re.ASCII)
 _NIL = "0" * 32
-_OTHER_SPELLING = re.compile(rb'"(?!vid"|sid"|eid")(?i:[vse]id)"')
 
 
 class Named(msgspec.Struct, gc=False):
@@ -35,16 +34,20 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_id: Callable[[msgspec.Raw], Id] = msgspec.json.Decoder(Id).decode
 
 
-def from_event(text: bytes) -> Ids:
-    """The ids in the text of a checked event, their names in any case."""
-    if _OTHER_SPELLING.search(text) is None:
-        try:
-            named = decode_named(text)
-        except msgspec.MsgspecError:
-            pass
-        else:
-            return _ids((name, getattr(named, name)) for name in NAMES)
-    return from_object(text)
+def from_event(text: bytes, wanted: tuple[str, ...]) -> Ids:
+    """Those of the `wanted` ids that the text of a checked event names, in any case."""
+    try:
+        named = decode_named(text)
+    except msgspec.MsgspecError:
+        return from_object(text)
+    ids = {}
+    for name in wanted:
+        value = getattr(named, name)
+        if value is not None and value != "":
+            ids[name] = str(value)
+        elif b'"%b"' % name.encode() in text.lower():
+            return from_object(text)
+    return ids
 
 
 def from_object(text: bytes) -> Ids:
