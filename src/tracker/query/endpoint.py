@@ -33,6 +33,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 BODY_SECONDS: Final = 30.0
+DROPPED_BYTES: Final = 64 << 20
 SEND_SECONDS: Final = 60.0  # how long a client may leave a piece of its result unread
 
 _TYPES: Final = {
@@ -258,25 +259,30 @@ class _Server(uvicorn.Server):
 
 
 async def _body(receive: Receive) -> bytes:
-    """The request's body; raises `QueryFailed` when it is too large or does not come."""
+    """The request's body; raises `QueryFailed` when it is too large or does not come.
+
+    What is too much is read and dropped, up to a bound, so that the client reads the answer.
+    """
     parts: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while True:
+            while size <= DROPPED_BYTES:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise QueryFailed(210, "The client went away")
                 part = message.get("body", b"")
-                parts.append(part)
                 size += len(part)
-                if size > MAX_BODY_BYTES:
-                    raise QueryFailed(381, f"The body is larger than {MAX_BODY_BYTES} bytes; data "
-                                           "is sent to the tracking routes, not here")
+                if size <= MAX_BODY_BYTES:
+                    parts.append(part)
                 if not message.get("more_body"):
-                    return b"".join(parts)
+                    break
     except TimeoutError:
         raise QueryFailed(210, f"The body did not come within {BODY_SECONDS:g} seconds") from None
+    if size > MAX_BODY_BYTES:
+        raise QueryFailed(381, f"The body is larger than {MAX_BODY_BYTES} bytes; events are sent "
+                               "to the tracking routes, not here")
+    return b"".join(parts)
 
 
 async def _disconnected(receive: Receive) -> None:

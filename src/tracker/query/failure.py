@@ -23,6 +23,8 @@ NAMES: Final[dict[int, str]] = {
     1002: "UNKNOWN_EXCEPTION",
 }
 
+MAX_TEXT: Final = 4_000  # the engine repeats the query in some messages
+
 _STATUS: Final[dict[int, int]] = {
     **dict.fromkeys((6, 27, 36, 38, 41, 42, 43, 44, 53, 62, 70, 72, 117, 131, 306, 386, 457), 400),
     **dict.fromkeys((456, 467, 69, 167, 168), 400),
@@ -72,4 +74,7 @@ def from_engine(error: BaseException) -> QueryFailed:
     else:
         name = ""
     code = int(codes[-1].group(1))
-    return QueryFailed(code, text.strip().rstrip("."), name or NAMES.get(code, ""))
+    text = text.strip().rstrip(".")
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]} …"
+    return QueryFailed(code, text, name or NAMES.get(code, ""))

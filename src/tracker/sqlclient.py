@@ -1,0 +1,164 @@
+"""Asks a running tracker, or any ClickHouse server, over HTTP; what `tracker sql` does."""
+
+import base64
+import http.client
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from typing import IO, Final, TextIO, cast
+from urllib.parse import urlencode
+
+from tracker.query.tokens import statements as split
+
+OK: Final = 0
+FAILED: Final = 1  # the server refused a statement; those after it were not asked
+UNREACHABLE: Final = 2
+INTERRUPTED: Final = 130
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 3600.0
+PIECE: Final = 1 << 16
+
+FORMATS: Final[dict[str, str]] = {
+    "table": "PrettyCompact",
+    "tsv": "TabSeparated",
+    "csv": "CSVWithNames",
+    "json": "JSON",
+    "jsonl": "JSONEachRow",
+    "ndjson": "JSONEachRow",
+    "parquet": "Parquet",
+    "arrow": "Arrow",
+    "vertical": "Vertical",
+    "markdown": "Markdown",
+}
+"""Short names; all else goes to the server as it is, so `CSV` is ClickHouse's, without names."""
+
+_BINARY: Final = frozenset({"Parquet", "Arrow", "ArrowStream", "Native", "RowBinary", "ORC",
+                            "Avro"})
+
+
+class _Stop(Exception):
+    """Ends the run with an exit code and a line on standard error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run_sql(host: str, port: int, password: str, statements: str, fmt: str | None,
+            out: TextIO | IO[bytes], params: Mapping[str, str]) -> int:
+    """Ask one statement after the other and write the answers to `out`; returns an exit code.
+
+    `fmt` is a name in `FORMATS` or one of ClickHouse's; None is a table on a terminal, else text
+    with tabs. A FORMAT clause in a statement wins. `params` fill `{name:Type}` in the statements.
+    """
+    sink = _Sink(out)
+    form = _format(fmt, terminal=sink.terminal)
+    if form in _BINARY and sink.terminal:
+        print(f"{form} is not text: send it to a file, as in  > answer", file=sys.stderr)
+        return FAILED
+    try:
+        for statement in split(statements):
+            _ask(host, port, password, statement, form, sink, params)
+    except _Stop as stop:
+        print(stop, file=sys.stderr)
+        return stop.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        sink.flush()
+    return OK
+
+
+class _Sink:
+    """Where answers go: bytes, also where a text stream was given."""
+
+    def __init__(self, out: TextIO | IO[bytes]) -> None:
+        self.terminal = out.isatty()
+        self._out = out
+        self._bytes: IO[bytes] | None = getattr(out, "buffer", None)
+
+    def write(self, piece: bytes) -> None:
+        """Write bytes; a text stream without bytes below gets them decoded."""
+        if self._bytes is not None:
+            self._bytes.write(piece)
+            return
+        if isinstance(self._out, io.TextIOBase):
+            self._out.write(piece.decode("utf-8", "replace"))
+        else:
+            cast("IO[bytes]", self._out).write(piece)
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        self._out.flush()
+
+
+def _format(fmt: str | None, *, terminal: bool) -> str:
+    if fmt is None:
+        return FORMATS["table" if terminal else "tsv"]
+    return FORMATS.get(fmt, fmt)
+
+
+def _ask(host: str, port: int, password: str, statement: str, form: str, sink: _Sink,
+         params: Mapping[str, str]) -> None:
+    """One statement over a connection of its own: closing it stops the query there."""
+    path = "/?" + urlencode({"default_format": form,
+                             **{f"param_{name}": _escaped(value)
+                                for name, value in params.items()}})
+    connection = http.client.HTTPConnection(_bare(host), port, timeout=CONNECT_SECONDS)
+    try:
+        connection.connect()
+    except OSError as error:
+        raise _Stop(UNREACHABLE, _nobody(host, port, error)) from None
+    try:
+        connection.sock.settimeout(ANSWER_SECONDS)
+        for piece in _pieces(connection, path, statement, password):
+            sink.write(piece)
+    finally:
+        connection.close()
+
+
+def _pieces(connection: http.client.HTTPConnection, path: str, statement: str, password: str
+            ) -> Iterator[bytes]:
+    """The answer as it comes; what breaks on the way there ends the run."""
+    tail = b""
+    try:
+        connection.request("POST", path, statement.encode(), _headers(password))
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise _Stop(FAILED, answer.read(PIECE).decode("utf-8", "replace").strip()
+                        or f"HTTP {answer.status} {answer.reason}")
+        while piece := answer.read1(PIECE):
+            tail = (tail + piece)[-PIECE:]
+            yield piece
+    except (OSError, http.client.HTTPException) as error:
+        if b"\n__exception__\n" in tail:
+            failure = tail.rpartition(b"\n__exception__\n")[2].decode("utf-8", "replace").strip()
+            raise _Stop(FAILED, failure) from None
+        raise _Stop(UNREACHABLE, "the answer broke off before it was complete:"
+                                 f" {str(error) or type(error).__name__}") from None
+
+
+def _headers(password: str) -> dict[str, str]:
+    headers = {"Content-Type": "text/plain; charset=UTF-8"}
+    if password:
+        token = base64.b64encode(f"default:{password}".encode()).decode()
+        headers["Authorization"] = f"Basic {token}"
+    return headers
+
+
+def _escaped(value: str) -> str:
+    """A parameter's value as the server reads it: backslash, tab and line end escaped."""
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _bare(host: str) -> str:
+    """The host to connect to; a server that listens everywhere also listens on loopback."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound
+
+
+def _nobody(host: str, port: int, error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return (f"nothing listens at {host}:{port}: start the tracker with `tracker config.json`, "
+                "or name another --port")
+    return f"{host}:{port} cannot be reached: {error}"
