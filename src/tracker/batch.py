@@ -8,7 +8,10 @@ import pyarrow as pa
 
 
 class SpoolRange(msgspec.Struct, frozen=True):
-    """What a batch took from one spool: up to and with record (`generation`, `sequence`)."""
+    """How far a spool is sealed: up to and with record (`generation`, `sequence`).
+
+    `hits` and `events` are totals since the spool was made.
+    """
 
     generation: int
     sequence: int

@@ -35,7 +35,7 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     if task.query is not None:
         descriptors.append(task.query)
     child = subprocess.Popen(
-        [sys.executable, "-m", "tracker.child"], stdin=subprocess.PIPE, pass_fds=descriptors,
+        [sys.executable, "-c", "from tracker.child import main; main()"], stdin=subprocess.PIPE, pass_fds=descriptors,
         start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
     if child.stdin is None:
         raise AssertionError
@@ -65,8 +65,7 @@ def _read(source: BinaryIO) -> Task:
     descriptor = source.fileno()
     size = int.from_bytes(_exactly(descriptor, 8), "big")
     task = pickle.loads(_exactly(descriptor, size))  # noqa: S301 - our parent wrote it
-    if not isinstance(task, Task):
-        raise TypeError(task)
+    assert isinstance(task, Task)
     return task
 
 
@@ -79,6 +78,3 @@ def _exactly(descriptor: int, size: int) -> bytes:
         content += more
     return content
 
-
-if __name__ == "__main__":
-    main()

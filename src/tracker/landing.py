@@ -57,7 +57,7 @@ class Landing:
         self.reserve = Reserve(data / "reserve", int(settings.spool.bytes * _RESERVE_SHARE))
         self.engine = open_engine(settings)
         self.couriers = tuple(
-            Courier(open_store(store, settings, self.engine), self.files,
+            Courier(open_store(store, data, self.engine), self.files,
                     Cursor(data / "cursors" / f"{store.name}.json",
                            min(self.files.kept(), default=newest + 1)),
                     self.dead)
@@ -79,7 +79,7 @@ class Landing:
         """Start all threads."""
         report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
                         self.sequencer, self.couriers, self.files, self.gate,
-                        self.retention, endpoint)
+                        self.retention, endpoint.counts if endpoint else None)
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)

@@ -78,8 +78,8 @@ class RefineSettings:
     url_filter_group: int = 0
     lowercase_values: bool = False
     legacy_hashes: bool = False
-    private_prefix: str = ""
-    private_key: bytes = b""
+    private_prefix: str = field(default="", repr=False)
+    private_key: bytes = field(default=b"", repr=False)
     remove_ip: bool = False
     region_descriptions: bool = True
     account_hash_mixer: str = ""

@@ -98,7 +98,7 @@ def run(settings: Settings) -> int:
     processes = _processes(settings, sockets, lock)
     for process in processes:
         process.look(time.monotonic())
-    print(banner(settings, settings.listeners), flush=True)
+    print(banner(settings, [(one, one.port) for one in settings.listeners], settings.query.port), flush=True)
     _watch(processes)
     _stop(processes, settings.stop_seconds)
     return 0

@@ -51,15 +51,15 @@ class Sealing:
 
 
 def account(
-    taken: Sequence[Taken], refinery: Refinery, gate: EidGate, partitions: int,
-    manifest: Callable[[dict[str, SpoolRange], Counts], Manifest],
+    taken: Sequence[Taken], sealed: dict[str, SpoolRange], refinery: Refinery, gate: EidGate,
+    partitions: int, manifest: Callable[[dict[str, SpoolRange], Counts], Manifest],
 ) -> Sealing:
     """Refine hits, or as many of the first as fit in `partitions` months, and drop repeats."""
     known, failed, refined = _refine([item.hit for item in taken if item.hit], refinery)
     fitting = _fitting(refined, partitions)
     if fitting is not None:
         cut = next(at for at, item in enumerate(taken) if item.hit is known[fitting])
-        return account(taken[:cut], refinery, gate, partitions, manifest)
+        return account(taken[:cut], sealed, refinery, gate, partitions, manifest)
     ids = refined.eids.view(">u8").reshape(-1, 2).astype(np.uint64)
     verdict = gate.judge(ids, refined.body_hash, refined.given)
     table = refined.table.filter(pa.array(verdict.keep)).combine_chunks()
@@ -67,7 +67,7 @@ def account(
     letters = _letters(taken, known, failed, refined)
     counts = _counts(taken, table, verdict, refined, letters)
     return Sealing(
-        manifest(_ranges(taken), counts), table,
+        manifest(_ranges(taken, sealed), counts), table,
         ids[remembered], refined.body_hash[remembered], [letter for letter, _ in letters],
         len(taken))
 
@@ -144,15 +144,12 @@ def _counts(
         oldest=min(times), newest=max(times), bytes=sum(len(item.record.data) for item in taken))
 
 
-def _ranges(taken: Sequence[Taken]) -> dict[str, SpoolRange]:
-    """How far each spool is taken: its last record, and what was taken of it."""
-    ranges: dict[str, SpoolRange] = {}
-    hits: Counter[str] = Counter()
-    events: Counter[str] = Counter()
+def _ranges(taken: Sequence[Taken], sealed: dict[str, SpoolRange]) -> dict[str, SpoolRange]:
+    """How far each spool is sealed with this batch, also those it takes nothing from."""
+    ranges = dict(sealed)
     for item in taken:
-        hits[item.spool_id] += 1
-        events[item.spool_id] += item.events
+        before = ranges.get(item.spool_id, SpoolRange(0, 0, 0, 0))
         ranges[item.spool_id] = SpoolRange(
             item.record.generation, item.record.sequence,
-            hits[item.spool_id], events[item.spool_id])
+            before.hits + 1, before.events + item.events)
     return ranges

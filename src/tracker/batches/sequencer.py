@@ -32,6 +32,7 @@ class _Source:
     """One spool and how far it was looked at."""
 
     reader: SpoolReader
+    events: int  # read, counted as the writer counts
     seen: int = 0  # all that was acknowledged up to then (ns since 1970) is read
 
 
@@ -74,6 +75,12 @@ class Sequencer:
         """The spools that are read."""
         return [source.reader for source in list(self._sources.values())]
 
+    def unsealed_events(self) -> int:
+        """How many events are synced and in no batch yet."""
+        unread = (source.reader.published().events - source.events
+                  for source in list(self._sources.values()))
+        return self.pending.events + sum(max(events, 0) for events in unread)
+
     def run(self, stop: threading.Event) -> None:
         """Seal batches until `stop` is set, then seal what is synced and return."""
         while not stop.is_set():
@@ -109,7 +116,7 @@ class Sequencer:
                 reader = SpoolReader(directory)
                 sealed = self._sealed().get(reader.spool_id)
                 reader.seek(*((sealed.generation, sealed.sequence) if sealed else (0, 0)))
-                self._sources[directory.name] = _Source(reader)
+                self._sources[directory.name] = _Source(reader, sealed.events if sealed else 0)
 
     def _sealed(self) -> dict[str, SpoolRange]:
         return self._files.newest.spools if self._files.newest else {}
@@ -118,14 +125,16 @@ class Sequencer:
         """Read on in every spool while there is room."""
         found = False
         for source in self._sources.values():
-            looked = self._clock()
             while self.pending.has_room():
+                looked, published = self._clock(), source.reader.published()
                 records = source.reader.read(*self.pending.room())
                 if not records:
-                    source.seen = max(source.seen, looked)
+                    source.seen, source.events = max(source.seen, looked), published.events
                     break
                 found = True
+                before = self.pending.events
                 source.seen = max(source.seen, self.pending.add(source.reader, records))
+                source.events += self.pending.events - before
         return found
 
     def _seal(self) -> None:
@@ -160,11 +169,11 @@ class Sequencer:
         started = time.monotonic()
         newest = self._files.newest
         sealing = account(
-            self.pending.take(), self._refinery, self._gate, self._settings.partitions,
+            self.pending.take(), self._sealed(), self._refinery, self._gate,
+            self._settings.partitions,
             lambda spools, counts: Manifest(
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
-                sealed_at=self._clock(), spools=self._sealed() | spools,
-                versions=self._versions, **counts))
+                sealed_at=self._clock(), spools=spools, versions=self._versions, **counts))
         self.counts.refine.observe(time.monotonic() - started)
         return sealing
 

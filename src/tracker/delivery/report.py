@@ -21,9 +21,15 @@ from tracker.metrics import (
 
 
 class Queries(Protocol):
-    """The query endpoint, as far as it is counted here."""
+    """What is told of the query endpoint."""
 
-    counts: QueryCounts
+    @property
+    def queries(self) -> int:
+        """Queries asked since its start."""
+
+    @property
+    def failed(self) -> int:
+        """Those that were answered with an error."""
 
 
 @dataclass(slots=True)
@@ -68,7 +74,8 @@ class Report:
         counts.torn = sum(reader.torn for reader in self.sequencer.readers)
         return LandingCounts(
             counts, {courier.store.name: courier.counts for courier in self.couriers},
-            self.queries.counts if self.queries else QueryCounts())
+            QueryCounts(self.queries.queries, self.queries.failed) if self.queries
+            else QueryCounts())
 
     def _accounting(self) -> Accounting:
         totals = self.files.totals
@@ -85,8 +92,7 @@ class Report:
         state = courier.state
         return StoreState(
             reachable=state.reachable,
-            lag_events=self._behind(courier) + self.sequencer.pending.events
-            + sum(reader.unread_events() for reader in self.sequencer.readers),
+            lag_events=self._behind(courier) + self.sequencer.unsealed_events(),
             lag_seconds=_age(oldest, now), last_error=state.last_error,
             cursor=courier.cursor.landed)
 

@@ -106,6 +106,10 @@ class SpoolReader:
         if deleted:
             self._files.sync_directory(self._directory)
 
+    def published(self) -> Mark:
+        """What the writer says is synced, with its totals; for lag, from any thread."""
+        return self._mark.read()
+
     def backlog(self) -> int:
         """About how many bytes are synced and not read yet."""
         mark = self._mark.read()
