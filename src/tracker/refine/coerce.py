@@ -6,6 +6,7 @@ from typing import Any
 
 _TRUE = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0", ""})
+_LONGEST = 64
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
@@ -27,7 +28,7 @@ def read_number(value: Any) -> float | None:
     """A finite double; an integer that a double cannot hold exactly is none."""
     if isinstance(value, str):
         text = value.strip()
-        if _NUMBER.fullmatch(text) is None:
+        if len(text) > _LONGEST or _NUMBER.fullmatch(text) is None:
             return None
         value = float(text)
     if not isinstance(value, int | float):
@@ -51,10 +52,10 @@ def read_integer(value: Any) -> int | None:
 
 
 def _integer_or_float(text: str) -> int | float | None:
-    if _NUMBER.fullmatch(text) is None:
+    if len(text) > _LONGEST or _NUMBER.fullmatch(text) is None:
         return None
     digits = text.lstrip("+-")
-    if digits.isdigit() and len(digits) < 40:
+    if digits.isdigit():
         return int(text)
     return float(text)
 

@@ -1,6 +1,7 @@
 """The values of an event out of all that was sent for it, and the known ones taken by name."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from hashlib import blake2b
 from typing import Any
 
@@ -39,9 +40,11 @@ class Merger:
         if eids := [key for key in spelt.get("eid", ()) if key in keys]:
             remember(frame, eids)
         if any(heads):
+            nested = [any(map(is_nested, values.values())) for values in heads]
             for event, code in zip(frame.events, frame.head.tolist(), strict=True):
                 if heads[code]:
-                    overlay(event, heads[code], names, spelt)
+                    values = deepcopy(heads[code]) if nested[code] else heads[code]
+                    overlay(event, values, names, spelt)
         if self._lowercase:
             frame.events = [lower(event) for event in frame.events]
 
@@ -49,22 +52,35 @@ class Merger:
         """Move the values of all known names out of the events, one list per name."""
         keys: set[str] = set().union(*frame.events)
         events = frame.events
-        for name, (best, *others) in sort_keys(keys, self._table).items():
-            values = [event.pop(best, None) for event in events]
+        spelt = sort_keys(keys, self._table)
+        for name, (best, *_) in spelt.items():
+            frame.sent[name] = [event.pop(best, None) for event in events]
             frame.keys[name] = best
-            for other in others:
-                self._fill(frame, name, values, other)
-            frame.sent[name] = values
+        others = {key: name for name, (_, *rest) in spelt.items() for key in rest}
+        if others:
+            _take_others(frame, others)
 
-    def _fill(self, frame: Frame, name: str, values: list[Any], key: str) -> None:
-        """Where no better key gave a value, take that of `key`."""
-        used = frame.keys[name]
-        spelt = [used] * len(values) if isinstance(used, str) else used
-        for row, event in enumerate(frame.events):
-            if values[row] is None and key in event:
+
+def _take_others(frame: Frame, others: Mapping[str, str]) -> None:
+    """Where the best key of a name gave no value, take that of the next one.
+
+    Events are asked once for all keys: one event with a thousand spellings costs itself only.
+    """
+    ranks = {key: rank for rank, key in enumerate(others)}
+    for row, event in enumerate(frame.events):
+        found = [key for key in event if key in ranks]
+        for key in found if len(found) < 2 else sorted(found, key=ranks.__getitem__):
+            values = frame.sent[others[key]]
+            if values[row] is None:
                 values[row] = event.pop(key)
-                spelt[row] = key
-        frame.keys[name] = spelt
+                _note_key(frame, others[key], row, key)
+
+
+def _note_key(frame: Frame, name: str, row: int, key: str) -> None:
+    keys = frame.keys[name]
+    if isinstance(keys, str):
+        keys = frame.keys[name] = [keys] * len(frame)
+    keys[row] = key
 
 
 def targets_of_rows(frame: Frame, targets: Sequence[Values]) -> dict[int, Values]:
@@ -103,6 +119,11 @@ def _may_be_id(value: Any) -> bool:
     return isinstance(value, str) and len(value) in UUID_LENGTHS
 
 
+def is_nested(value: Any) -> bool:
+    """Whether a later step may change the value itself, so that no two events may share it."""
+    return isinstance(value, dict | list)
+
+
 def lower(event: Values) -> Values:
     """Keys and texts of an event in lower case, hashes as they are."""
     return {
@@ -119,5 +140,5 @@ def name_by_content(frame: Frame) -> None:
         return
     names = frame.sent.setdefault("ename", [None] * len(frame))
     for row, (name, text) in enumerate(zip(names, content, strict=True)):
-        if name is None and isinstance(text, str):
+        if name is None and text and isinstance(text, str):
             names[row], content[row] = text, None

@@ -16,6 +16,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,18})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d*[1-9]", re.ASCII)
 _SMALLEST, _GREATEST = -(1 << 63), (1 << 64) - 1
 _DEEPEST = 64
+_LONGEST_NUMBER = 25  # no double or 64-bit integer prints longer
 
 _encoder = msgspec.json.Encoder()
 
@@ -40,24 +41,21 @@ class Params:
                     frame.keep(row, "params", value)
                 frame.params[row] = found
         keys: set[str] = set().union(*filter(None, frame.params))
-        for key in sorted(keys):
-            if key.lower() in PERSONAL:
-                self._move(frame, key, key.lower())
-            elif key in frame.sent:
-                self._drop_copies(frame, key)
+        special = {key for key in keys if key in frame.sent or key.lower() in PERSONAL}
+        if special:
+            for row, params in enumerate(frame.params):
+                if params and not special.isdisjoint(params):
+                    self._take_special(frame, row, params, sorted(special & params.keys()))
 
-    def _move(self, frame: Frame, key: str, name: str) -> None:
-        sent = frame.sent.setdefault(name, [None] * len(frame))
-        for row, params in enumerate(frame.params):
-            if params and key in params:
+    def _take_special(self, frame: Frame, row: int, params: Values, keys: list[str]) -> None:
+        for key in keys:
+            name = key.lower()
+            if name in PERSONAL:
+                sent = frame.sent.setdefault(name, [None] * len(frame))
                 value = params.pop(key)
                 if sent[row] is None:
                     sent[row] = value
-
-    def _drop_copies(self, frame: Frame, key: str) -> None:
-        sent = frame.sent[key]
-        for row, params in enumerate(frame.params):
-            if params and key in params and params[key] == sent[row]:
+            elif params[key] == frame.sent[key][row]:
                 del params[key]
 
     def gather(self, frame: Frame) -> None:
@@ -67,12 +65,12 @@ class Params:
             for event, params in zip(frame.events, frame.params, strict=True)
         ]
         keys: set[str] = set().union(*rows)
-        for key in keys:
-            if key.lower() in self._never:
-                for event in rows:
-                    event.pop(key, None)
+        never = {key for key in keys if key.lower() in self._never}
         for event in rows:
             if event:
+                if not never.isdisjoint(event):
+                    for key in never & event.keys():
+                        del event[key]
                 tidy(event)
         frame.columns["params"] = lines_to_texts(_encoder.encode_lines(rows))
 
@@ -125,14 +123,10 @@ def tidy(event: Values, typing: bool = True) -> None:
                 event[key] = typed_text(value)
         elif value is None:
             absent.append(key)
-        elif kind is int:
-            if not _SMALLEST <= value <= _GREATEST:
-                event[key] = str(value)
-        elif kind is dict or kind is list:
+        elif kind is not float and kind is not bool:
             event[key], inner = _tidy_inner(value, typing, 1)
             dotted |= inner
-        if "." in key:
-            dotted = True
+        dotted |= "." in key
     for key in absent:
         del event[key]
     if dotted:
@@ -185,6 +179,8 @@ def separate(event: Values, prefix: str, seen: set[str]) -> None:
 
 def typed_text(text: str) -> str | int | float | bool:
     """A number or boolean where printing that gives the same text: "99.99", not "1.50"."""
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if text in {"true", "false"}:
         return text == "true"
     if _INTEGER.fullmatch(text) and text != "-0":

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from tracker.refine import hashes
 from tracker.refine.arrays import spread, texts
 from tracker.refine.coerce import read_text
 from tracker.refine.frame import Frame
+from tracker.refine.memory import remembered
 from tracker.settings import RefineSettings
 
 _PLAIN = {"ehash": "email", "chash": "cell", "uhash": "uname"}
@@ -26,7 +28,7 @@ class Privacy:
         self._key = settings.private_key
         self._remove_ip = settings.remove_ip
         self._address = lru_cache(maxsize=_REMEMBERED)(self._hash_address)
-        self._person = lru_cache(maxsize=_REMEMBERED)(self._hash_person)
+        self._person = remembered(self._hash_person, _REMEMBERED)
 
     def protect(self, frame: Frame) -> None:
         """Set `ehash`, `chash`, `uhash`: as given, else of the plain value."""
@@ -42,10 +44,9 @@ class Privacy:
             ])
 
     def _of(self, given: Any, plain: Any) -> str:
-        if isinstance(given, str) and given.strip():
-            return given.strip()
-        text = read_text(plain)
-        return self._person(text) if text and text.strip() else ""
+        if given is not None and (text := as_text(given)):
+            return text
+        return self._person(text) if plain is not None and (text := as_text(plain)) else ""
 
     def _hash_person(self, plain: str) -> str:
         if self._legacy:
@@ -66,6 +67,12 @@ class Privacy:
         if self._legacy:
             return hashes.legacy_address(address)
         return hashes.keyed_address(self._key, _date(day), address)
+
+
+def as_text(value: Any) -> str:
+    """The value as text to hash; a list or object as its JSON."""
+    text = read_text(value)
+    return msgspec.json.encode(value).decode() if text is None else text.strip()
 
 
 def _date(day: int) -> str:

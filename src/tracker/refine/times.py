@@ -16,7 +16,8 @@ EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_999  # 1900 to 2299, what 
 _TIME = pa.timestamp("ms", tz="UTC")
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d.*)?", re.ASCII)
-_NONE = np.iinfo(np.int64).min
+_LEAST_MS, _LEAST_US, _LEAST_NS = 10**11, 10**14, 10**17  # in 1973; as seconds in 5138
+_NONE = -(1 << 63)
 
 
 class Clock:
@@ -53,37 +54,35 @@ class Clock:
 
 
 def read_times(sent: list[Any]) -> NDArray[np.int64]:
-    """Milliseconds since 1970, far outside all limits where a value is no time."""
-    if set(map(type, sent)) == {int}:
-        try:
-            return scale(np.array(sent, np.int64))
-        except OverflowError:
-            pass  # one is too large for any time
-    return scale(np.array([_number(value) for value in sent], np.int64))
+    """`read_time` of each value; whole milliseconds, which most are, pass as they are."""
+    return np.array([
+        value if type(value) is int and _LEAST_MS <= value < _LEAST_US else read_time(value)
+        for value in sent
+    ], np.int64)
 
 
-def scale(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Seconds, milliseconds, microseconds or nanoseconds, told apart by their size, as ms."""
-    size = np.abs(np.maximum(numbers, -np.iinfo(np.int64).max))
-    scaled: NDArray[np.int64] = np.select(
-        [size < 10**11, size < 10**14, size < 10**17],
-        [numbers * 1000, numbers, numbers // 1000], numbers // 1_000_000)
-    scaled[numbers == _NONE] = _NONE
-    return scaled
+def read_time(value: Any) -> int:
+    """Milliseconds since 1970 of RFC 3339 text or of a number, whose size tells its unit.
 
-
-def _number(value: Any) -> int:
-    """A time as a number of some unit; RFC 3339 text as milliseconds."""
+    A value that is no time is one far outside all limits.
+    """
     if isinstance(value, str):
         text = value.strip()
         if _DATE.fullmatch(text):
             return _date(text)
         value = int(text) if _WHOLE.fullmatch(text) else None
     if isinstance(value, float) and abs(value) < 1e18:
-        value = int(value) if abs(value) >= 1e11 else int(value * 1000)
+        if abs(value) < 1e11:
+            return int(value * 1000)
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 63:
         return _NONE
-    return value
+    size = abs(value)
+    if size < _LEAST_MS:
+        return value * 1000
+    if size < _LEAST_US:
+        return value
+    return value // (1000 if size < _LEAST_NS else 1_000_000)
 
 
 def _date(text: str) -> int:
