@@ -1,0 +1,278 @@
+"""A DuckDB file that this process alone holds open: rows and their account in one transaction."""
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+
+from tracker.batch import Batch, Manifest
+from tracker.errors import BatchRefused, ExtraMissing, StoreError, StoreUnavailable
+from tracker.schema import duckdb as dialect
+from tracker.schema.tables import DERIVED
+from tracker.schema.tables.core import ACCOUNTING, EVENTS
+from tracker.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_OPTIONS: dict[str, str | int | bool | float | list[str]] = {
+    # Landing needs no more; what does not fit, as a large sort of a reader's, goes to disk.
+    "threads": 1,
+    "memory_limit": "256MB",
+    "checkpoint_threshold": "64MB",  # at the usual 16 MB, checkpoints cost as much as all else
+    "max_temp_directory_size": "4GB",
+    "preserve_insertion_order": False,
+    # Readers get at the tables and at nothing else.
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_FENCE = ("SET GLOBAL TimeZone = 'UTC'", "SET enable_external_access = false",
+          "SET lock_configuration = true")
+_SOURCE = "batch_rows"
+_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+
+class DuckStore:
+    """Lands batches in `{directory}/{context}.duckdb`; other threads may `query` meanwhile."""
+
+    def __init__(self, settings: StoreSettings, directory: Path) -> None:
+        self.name = settings.name
+        self._path = directory / f"{settings.context}.duckdb"
+        self._connection: DuckDBPyConnection | None = None
+        self._lock = threading.Lock()  # of the connection's life, not of its use
+
+    def open(self) -> None:
+        """Open the file, make what is missing in it; raises `StoreUnavailable`, `ExtraMissing`."""
+        self.close()
+        with self._lock, _meanings():
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            connection = _connect(self._path)
+            try:
+                with _transaction(connection):
+                    _bring_up_to_date(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+
+    def land(self, batch: Batch) -> None:
+        """Insert the rows of a batch, or of a part of one, unless they are in."""
+        if self._connection is None:  # let go after a failure
+            self.open()
+        connection = self._connection
+        assert connection is not None
+        try:
+            with _meanings(batch.table.num_rows), _transaction(connection):
+                _land(connection, batch)
+        except StoreUnavailable:
+            self.close()  # a failed write may have made the open database unusable
+            raise
+
+    def query(self, sql: str, seconds: float, result_bytes: int) -> pa.Table:
+        """The rows of one reading statement; for threads other than the courier's.
+
+        Raises `QueryRefused` for what may not or cannot be run, `StoreUnavailable` when closed.
+        """
+        with self._lock:
+            if self._connection is None:
+                raise StoreUnavailable(f"{self.name} is not open")
+            reader = self._connection.cursor()
+        timer = threading.Timer(seconds, reader.interrupt)
+        timer.start()
+        try:
+            return _read(reader, sql, seconds, result_bytes)
+        finally:
+            timer.cancel()
+            reader.close()
+
+    def close(self) -> None:
+        """Let go of the file, so that another process may have it."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+
+class QueryRefused(StoreError):
+    """A query that does not run; the message says why."""
+
+
+def _connect(path: Path) -> "DuckDBPyConnection":
+    try:
+        import duckdb  # noqa: PLC0415 - an extra, and 50 MB
+    except ImportError:
+        raise ExtraMissing('service "duckdb"', "duckdb") from None
+    connection = duckdb.connect(str(path), config=_OPTIONS)
+    for statement in _FENCE:
+        connection.execute(statement)
+    return connection
+
+
+def _bring_up_to_date(connection: "DuckDBPyConnection") -> None:
+    """Make tables and columns that are missing, and all views anew; nothing is ever dropped."""
+    connection.execute(dialect.LANDED)
+    for table in dialect.stored():
+        connection.execute(dialect.create_table(table))
+        present = {row[0] for row in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table.name]
+        ).fetchall()}
+        for statement in dialect.add_columns(table, present):
+            connection.execute(statement)
+    for statement in dialect.views():
+        connection.execute(statement)
+
+
+def _land(connection: "DuckDBPyConnection", batch: Batch) -> None:
+    first, behind = batch.span or (0, batch.table.num_rows)
+    landed = _landed(connection, batch)
+    if any(start <= first and behind <= end for start, end in landed):
+        return
+    if any(start < behind and first < end for start, end in landed):
+        raise BatchRefused("parts of these rows have landed; the others come as parts too")
+    if not landed:
+        _account(connection, batch.manifest)
+    if behind > first:
+        _insert(connection, batch)
+    connection.execute("INSERT INTO landed VALUES (?, ?, ?, ?)",
+                       [batch.manifest.sequencer, batch.n, first, behind])
+
+
+def _landed(connection: "DuckDBPyConnection", batch: Batch) -> list[tuple[int, int]]:
+    return connection.execute(
+        "SELECT first_row, behind_row FROM landed WHERE batch = ? AND sequencer = ?",
+        [batch.n, batch.manifest.sequencer]).fetchall()
+
+
+def _insert(connection: "DuckDBPyConnection", batch: Batch) -> None:
+    rows = _without_zone(batch.table)
+    connection.register(_SOURCE, rows)
+    try:
+        connection.execute(dialect.insert(EVENTS, _SOURCE, rows.column_names),
+                           [batch.manifest.sequencer, batch.n])
+        for derived in DERIVED:
+            if derived.private:
+                connection.execute(dialect.merge(derived, _SOURCE))
+    finally:
+        connection.unregister(_SOURCE)
+
+
+def _without_zone(table: pa.Table) -> pa.Table:
+    """Times as DuckDB keeps them here: UTC, without saying so."""
+    for at, column in enumerate(table.schema):
+        if pa.types.is_timestamp(column.type):
+            plain = table.column(at).cast(pa.timestamp(column.type.unit))
+            table = table.set_column(at, column.name, plain)
+    return table
+
+
+def _account(connection: "DuckDBPyConnection", manifest: Manifest) -> None:
+    values = account_row(manifest)
+    marks = ", ".join("?" * len(ACCOUNTING.names))
+    connection.execute(f"INSERT INTO accounting ({', '.join(ACCOUNTING.names)}) VALUES ({marks})",
+                       [values[name] for name in ACCOUNTING.names])
+
+
+def account_row(manifest: Manifest) -> dict[str, object]:
+    """The row of `accounting` that a manifest makes."""
+    reasons = {"filtered": manifest.filtered, "quarantined": manifest.quarantined}
+    return {
+        "sequencer": manifest.sequencer,
+        "batch": manifest.n,
+        "sealed_at": _moment(manifest.sealed_at),
+        "oldest": _moment(manifest.oldest),
+        "newest": _moment(manifest.newest),
+        "hits": manifest.hits,
+        "accepted": manifest.accepted,
+        "landed": manifest.rows,
+        "duplicates": manifest.duplicates,
+        "conflicts": manifest.conflicts,
+        "filtered": sum(manifest.filtered.values()),
+        "quarantined": sum(manifest.quarantined.values()),
+        "reasons": msgspec.json.encode(reasons).decode(),
+    }
+
+
+def _moment(nanoseconds: int) -> datetime:
+    milliseconds = nanoseconds // 1_000_000
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+
+
+@contextlib.contextmanager
+def _transaction(connection: "DuckDBPyConnection") -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # after some failures there is none left to end
+            connection.rollback()
+        raise
+    connection.commit()
+
+
+@contextlib.contextmanager
+def _meanings(rows: int = 0) -> Iterator[None]:
+    """What the driver and the disk raise, as what the courier does next.
+
+    `rows` that take too much memory may fit as parts; one row is never to blame for that.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
+    except Exception as error:
+        import duckdb  # noqa: PLC0415 - it is there, else nothing came this far
+
+        if not isinstance(error, duckdb.Error):
+            raise
+        message = " ".join(str(error).split())[:300]
+        short = isinstance(error, duckdb.OutOfMemoryException) and rows > 1
+        if short or isinstance(error, duckdb.DataError):
+            raise BatchRefused(message) from error
+        raise StoreUnavailable(_with_holder(message)) from error
+
+
+def _with_holder(message: str) -> str:
+    holder = _HOLDER.search(message)
+    if holder is None:
+        return message
+    return (f"another process has the file open: {holder['program']}, process {holder['pid']};"
+            " end it, or give it a copy")
+
+
+def _read(reader: "DuckDBPyConnection", sql: str, seconds: float, result_bytes: int) -> pa.Table:
+    import duckdb  # noqa: PLC0415
+
+    try:
+        _refuse_writing(reader, sql)
+        reader.execute("BEGIN TRANSACTION READ ONLY")
+        pieces, size = [], 0
+        result = reader.execute(sql).to_arrow_reader(8192)
+        for piece in result:
+            size += piece.nbytes
+            if size > result_bytes:
+                raise QueryRefused(f"the result is larger than {result_bytes} bytes; add a LIMIT")
+            pieces.append(piece)
+        return pa.Table.from_batches(pieces, result.schema)
+    except duckdb.InterruptException:
+        raise QueryRefused(f"the query ran longer than {seconds:g} seconds") from None
+    except duckdb.Error as error:
+        raise QueryRefused(str(error)) from error
+
+
+def _refuse_writing(reader: "DuckDBPyConnection", sql: str) -> None:
+    import duckdb  # noqa: PLC0415
+
+    statements = reader.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryRefused(f"one statement at a time, not {len(statements)}")
+    if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        raise QueryRefused("only reading statements are run here: SELECT, SHOW, DESCRIBE, EXPLAIN")
