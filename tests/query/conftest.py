@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -15,6 +14,7 @@ from chdb import session
 from tracker.query.endpoint import QueryEndpoint
 from tracker.query.engine import Session
 from tracker.settings import QuerySettings
+from tracker.stores.engine import Engine
 
 ROWS = """
 {"eid": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ename": "a", "params": {"go": 6}}
@@ -42,10 +42,10 @@ Serve = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def open_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenReader]:
-    """The one engine of the test run; it cannot be opened at a second path."""
-    path: Path = tmp_path_factory.mktemp("engine") / "db"
-    writer = connect(f"{path}?max_server_memory_usage=3000000000")
+def open_reader(engine: Engine) -> Iterator[OpenReader]:
+    """Opens readers of a database with three events."""
+    path = engine.directory
+    writer = connect(str(path))
     writer.query("CREATE DATABASE sfpla")
     writer.query("CREATE TABLE sfpla.events (eid UUID, ename String, url String, params JSON)"
                  " ENGINE = MergeTree ORDER BY eid")

@@ -47,7 +47,7 @@ class Column:
 
 
 EVENT_COLUMNS: tuple[Column, ...] = (
-    Column("eid", Kind.UUID, "The event's id: the client's if it is a UUID, else ours (version 1)."),
+    Column("eid", Kind.UUID, "The event's id: the client's UUID, else ours (version 1)."),
     Column("oid", Kind.ID, "Organisation id."),
     Column("org", Kind.WORD, "Organisation name."),
     Column("vid", Kind.ID, "Visitor id, the same across sessions of one device.", personal=True),

@@ -53,15 +53,15 @@ class ChdbStore:
     def __init__(self, name: str, engine: Engine, database: str = clickhouse.DATABASE) -> None:
         self.name = name
         self._engine = engine
-        self._database = database
+        self.database = database
         self._session: Session = None
 
     def open(self) -> None:
         """Start the engine where it does not run yet and bring the schema up to date."""
         if self._session is None:
             self._session = self._engine.session()
-        migrations.apply(self)
-        migrations.check_window(self, self._database)
+        migrations.apply(self, self.database)
+        migrations.check_window(self, self.database)
 
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""
@@ -113,7 +113,7 @@ class ChdbStore:
 
     def _insert(self, table: str, names: Sequence[str], select: str, token: str) -> None:
         settings = _SHAPE | {"insert_deduplication_token": token}
-        self.execute(f"INSERT INTO {self._database}.{table} ({_names(names)})"
+        self.execute(f"INSERT INTO {self.database}.{table} ({_names(names)})"
                      f" SETTINGS {_listed(settings)} {select}")
 
 

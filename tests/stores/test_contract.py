@@ -1,0 +1,184 @@
+"""What every store that keeps events must do, whatever is behind it."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from harness.batches import NOON, make_batch
+from tracker.batch import Batch
+from tracker.schema.tables import DERIVED
+from tracker.stores.base import Store
+from tracker.stores.chdb import ChdbStore
+from tracker.stores.engine import Engine
+
+SUMMED = {derived.table.name for derived in DERIVED if derived.table.sums}
+
+
+class Kept(Protocol):
+    """A store, and how a reader finds its rows."""
+
+    store: Store
+
+    def rows(self, sql: str) -> list[dict[str, Any]]: ...
+
+
+class KeptByChdb:
+    """The embedded engine, in a database of its own."""
+
+    def __init__(self, engine: Engine, database: str) -> None:
+        self.store = ChdbStore("chdb", engine, database)
+        self._database = database
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        return self.store.rows(sql.replace("sfpla.", f"{self._database}."))
+
+
+@pytest.fixture(params=["chdb"])
+def kept(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Kept]:
+    """A store that is open, empty, and of each kind."""
+    made = KeptByChdb(engine, f"t_{abs(hash(request.node.name)) % 10**12}")
+    made.store.open()
+    yield made
+    made.store.close()
+
+
+Make = Callable[..., Batch]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Make:
+    """Makes sealed batches."""
+    return lambda n, rows, **account: make_batch(tmp_path, n, rows, **account)
+
+
+VISIT = {
+    "oid": "o1", "vid": "v1", "sid": "s1", "uid": "u1", "hhash": "h1", "host": "example.com",
+    "ename": "page_view", "etyp": "view", "url": "//example.com/a", "last": "//other.org/b",
+    "ip": "192.0.2.1", "iphash": "i1", "agent": "mozilla/5.0", "bhash": "b1", "first": True,
+    "outcome": "signup", "sink": "cw$", "ehash": "e1", "chash": "c1", "uhash": "n1",
+}
+
+SERVER = VISIT | {"server": True}
+
+ONCE = {
+    "hits": 1, "reqs": 1, "ips": 1, "dailies": 1, "referrers": 1, "browsers": 1, "outcomes": 1,
+    "counters": 1, "hosts": 1, "userhosts": 1, "emails": 1, "cells": 1, "usernames": 1,
+}
+
+
+def counts(kept: Kept) -> dict[str, int]:
+    """How much each derived table says happened."""
+    found = {}
+    for derived in DERIVED:
+        name = derived.table.name
+        what = "coalesce(sum(total), 0)" if name in SUMMED else "count(*)"
+        found[name] = int(kept.rows(f"SELECT {what} AS n FROM sfpla.{name}")[0]["n"])
+    return found
+
+
+def events(kept: Kept) -> int:
+    return int(kept.rows("SELECT count(*) AS n FROM sfpla.events")[0]["n"])
+
+
+def test_an_event_of_a_device_counts_once_everywhere(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT]))
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)
+
+
+def test_an_event_of_a_server_counts_only_its_address(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [SERVER]))
+
+    assert 1 == events(kept)
+    assert {name: int(name == "ips") for name in ONCE} == counts(kept)
+
+
+def test_what_is_unknown_is_counted_nowhere(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [{"ename": "x"}]))
+
+    assert 1 == events(kept)
+    assert dict.fromkeys(ONCE, 0) == counts(kept)
+
+
+def test_the_same_batch_twice_leaves_each_row_once(kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT, SERVER, VISIT | {"vid": "v2"}])
+    kept.store.land(batch)
+    before = counts(kept)
+
+    kept.store.land(batch)
+
+    assert 3 == events(kept)
+    assert before == counts(kept)
+
+
+def test_equal_rows_of_two_batches_both_count(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT]))
+    kept.store.land(made(2, [VISIT]))
+
+    assert 2 == events(kept)
+    assert 2 == counts(kept)["hits"]
+
+
+def test_a_replay_after_reopening_leaves_each_row_once(kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT])
+    kept.store.land(batch)
+    kept.store.close()
+    kept.store.open()
+
+    kept.store.land(batch)
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)
+
+
+def test_a_batch_over_ninety_months_lands_once(kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT | {"created_at": NOON - timedelta(days=31 * month)}
+                     for month in range(90)])
+    kept.store.land(batch)
+    kept.store.land(batch)
+
+    assert 90 == events(kept)
+    assert 90 == counts(kept)["hits"]
+
+
+def test_parts_of_a_batch_land_as_the_whole(kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT | {"vid": f"v{i}"} for i in range(5)])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 5), batch.part(2, 3)):
+        kept.store.land(part)
+
+    found = kept.rows("SELECT vid FROM sfpla.events ORDER BY vid")
+    assert [f"v{i}" for i in range(5)] == [row["vid"] for row in found]
+    assert 5 == counts(kept)["hits"]
+
+
+def test_a_batch_without_rows_leaves_its_account(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [], accepted=3, duplicates=1, filtered={"bot": 2}))
+
+    found = kept.rows("SELECT accepted, landed, duplicates, filtered FROM sfpla.accounting")
+    assert [3, 0, 1, 2] == [int(value) for value in found[0].values()]
+
+
+@pytest.mark.parametrize("params", [
+    {"a": 1}, {"a": "x"}, {"a": [1, "x", None, {"b": [[]]}]}, {"a": {"b": {"c": True}}},
+    {"": 1, " ": 2, "a.b": 1, "a": {"b": 2}}, {"a": 2**63, "b": -2**63, "c": 1e308},
+    {"é\u0000\"'\\": "é\u0000\"'\\"}, {f"k{i}": i for i in range(3000)},
+    {"a": "x" * 1_000_000},
+], ids=["number", "text", "mixed", "deep", "dotted", "large", "odd", "wide", "long"])
+def test_any_params_land(kept: Kept, made: Make, params: dict[str, Any]) -> None:
+    kept.store.land(made(1, [VISIT | {"params": params}, VISIT | {"params": {"a": 1.5}}, VISIT]))
+
+    assert 3 == events(kept)
+
+
+def test_a_full_batch_lands_once(kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT | {"vid": f"v{i}", "params": {f"k{i % 500}": i}}
+                     for i in range(50_000)])
+    kept.store.land(batch)
+    kept.store.land(batch)
+
+    assert 50_000 == events(kept)
+    assert 50_000 == counts(kept)["reqs"]
