@@ -10,8 +10,10 @@ import pytest
 from harness.batches import NOON, make_batch
 from tracker.batch import Batch
 from tracker.schema.tables import DERIVED
+from tracker.settings import StoreSettings
 from tracker.stores.base import Store
 from tracker.stores.chdb import ChdbStore
+from tracker.stores.duckdb import DuckStore
 from tracker.stores.engine import Engine
 
 SUMMED = {derived.table.name for derived in DERIVED if derived.table.sums}
@@ -20,7 +22,8 @@ SUMMED = {derived.table.name for derived in DERIVED if derived.table.sums}
 class Kept(Protocol):
     """A store, and how a reader finds its rows."""
 
-    store: Store
+    @property
+    def store(self) -> Store: ...
 
     def rows(self, sql: str) -> list[dict[str, Any]]: ...
 
@@ -36,10 +39,27 @@ class KeptByChdb:
         return self.store.rows(sql.replace("sfpla.", f"{self._database}."))
 
 
-@pytest.fixture(params=["chdb"])
-def kept(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Kept]:
+class KeptByDuckdb:
+    """A DuckDB file, which goes by the name of the database."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = DuckStore(StoreSettings("duckdb", "duckdb"), directory)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.store.query(sql, 30, 1 << 30).to_pylist()
+        return found
+
+
+@pytest.fixture(params=["chdb", "duckdb"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     """A store that is open, empty, and of each kind."""
-    made = KeptByChdb(engine, f"t_{abs(hash(request.node.name)) % 10**12}")
+    made: Kept
+    if request.param == "duckdb":
+        pytest.importorskip("duckdb", reason="the extra duckdb is not installed")
+        made = KeptByDuckdb(tmp_path)
+    else:
+        engine: Engine = request.getfixturevalue("engine")
+        made = KeptByChdb(engine, f"t_{abs(hash(request.node.name)) % 10**12}")
     made.store.open()
     yield made
     made.store.close()
