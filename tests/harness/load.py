@@ -34,20 +34,24 @@ class Client(threading.Thread):
         self._port = port
         self._random = random.Random(seed)
         self._pause = pause
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
         try:
-            while not self._stop.is_set():
+            while not self._ending.is_set():
                 self._send_something()
                 time.sleep(self._pause)
         except BaseException as failure:  # told by `finish`
             self.failure = failure
 
+    def end(self) -> None:
+        """Begin nothing more."""
+        self._ending.set()
+
     def finish(self, seconds: float = 60.0) -> Sent:
         """Let the request in hand be acknowledged, then give what is known."""
-        self._stop.set()
+        self.end()
         self.join(seconds)
         if self.failure is not None:
             raise self.failure

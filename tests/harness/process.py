@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -144,8 +145,11 @@ class TrackerProcess:
                   **{f"param_{name}": value for name, value in params.items()}}
         url = f"http://127.0.0.1:{self.query_port}/?{urllib.parse.urlencode(fields)}"
         request = urllib.request.Request(url, data=query.encode(), method="POST")
-        with urllib.request.urlopen(request, timeout=90) as answer:
-            return [json.loads(line) for line in answer.read().splitlines()]
+        try:
+            with urllib.request.urlopen(request, timeout=90) as answer:
+                return [json.loads(line) for line in answer.read().splitlines()]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{query}\n{error.read().decode()}") from error
 
     def value(self, query: str, **params: str) -> Any:
         """The first column of the first row."""

@@ -139,6 +139,8 @@ class Runner:
             "readonly": "1",
             "database": query.database,
             "dynamic_throw_on_type_mismatch": "0",
+            "allow_suspicious_types_in_group_by": "1",  # GROUP BY params.status
+            "allow_suspicious_types_in_order_by": "1",
             "max_execution_time": f"{max(1, round(self._seconds(query)))}",
             "timeout_overflow_mode": "throw",
             "max_memory_usage": f"{int(min(memory, own.memory_bytes))}",
