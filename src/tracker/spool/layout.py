@@ -65,10 +65,3 @@ def keep_id(directory: Path, files: Files, new: bytes) -> str:
     if known is None or not path.exists() or path.read_bytes() != text.encode():
         write_file(files, path, text.encode())
     return text
-
-
-def spool_directories(root: Path) -> list[Path]:
-    """The spools directly under `root`, also those of workers no longer configured."""
-    if not root.is_dir():
-        return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and read_id(path) is not None)

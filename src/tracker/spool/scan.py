@@ -90,7 +90,7 @@ class Scan:
         good = True
         while len(out) < max_records and max_bytes > 0 and base + position < limit:
             body = position + RECORD_HEADER_BYTES
-            if position < 0 or body > end:
+            if body > end:
                 chunk, base = self._load(base + position, RECORD_HEADER_BYTES, limit)
                 position, end = self.offset - base, len(chunk)
                 body = position + RECORD_HEADER_BYTES

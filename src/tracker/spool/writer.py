@@ -139,9 +139,10 @@ class Spool:
         return self._refusal
 
     def open(self) -> None:
-        """Take the spool and start its threads; with a full disk it opens, and refuses for now.
+        """Take the spool and start its threads; where no segment can be made it refuses for now.
 
-        Raises `SpoolUnavailable` when another process has it, or its directory cannot be written.
+        Raises `SpoolUnavailable` when another process has it, or when it is new and its id and mark
+        cannot be written.
         """
         try:
             make_directory(self._directory)
