@@ -9,6 +9,7 @@ import zstandard
 from tracker.errors import RequestRefused
 
 SUPPORTED = "gzip, deflate, br, zstd"
+NOTHING = (b"", b"identity")
 MAX_CODINGS = 4  # one over the other; more is an attack, not a client
 MAX_MEMBERS = 64  # of a gzip file; each may be empty and yet costs time
 ZSTD_WINDOW_BYTES = 8 << 20  # what RFC 9659 lets a sender ask for
@@ -16,7 +17,7 @@ ZSTD_WINDOW_BYTES = 8 << 20  # what RFC 9659 lets a sender ask for
 
 def decode(body: bytes, field: bytes, limit: int) -> bytes:
     """The body with the codings of a Content-Encoding `field` taken off, the last one first."""
-    names = [name for part in field.lower().split(b",") if (name := part.strip()) != b"identity"]
+    names = [name for part in field.lower().split(b",") if (name := part.strip()) not in NOTHING]
     if len(names) > MAX_CODINGS or any(name not in _DECODERS for name in names):
         raise RequestRefused(415, "content_encoding", f"Content-Encoding can be {SUPPORTED}, at"
                              f" most {MAX_CODINGS} of them one over the other.", "content-encoding")
