@@ -48,15 +48,16 @@ class Table:
 class Derived:
     """A table fed from each landed batch: one row per key of the batch.
 
-    `values` holds one expression per column of `table`, over `events AS e` (or, where `private`,
-    over the batch file, whose private columns `events` does not have). Those of the key are the
-    groups; the others are aggregates. Written so that ClickHouse and DuckDB read them alike.
+    `values` holds one expression per column of `table`, over `events AS e`. Those of the key are
+    the groups; the others are aggregates. Written so that ClickHouse and DuckDB read them alike.
+    `private` names the column of the batch file that `events` does not have: such a table is
+    fed from the file, and only by batches with rows that have it.
     """
 
     table: Table
     values: tuple[str, ...]
     where: str
-    private: bool = False
+    private: str | None = None
 
     def select(self, source: str) -> str:
         """The query that makes its rows of `source`."""

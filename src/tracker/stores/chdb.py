@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+import pyarrow.compute as pc
 
 from tracker.batch import Batch, Manifest
 from tracker.errors import BatchRefused, StoreUnavailable
@@ -68,7 +69,7 @@ class ChdbStore:
         if batch.table.num_rows:
             self._insert_events(batch)
             for derived in DERIVED:
-                if derived.private:
+                if derived.private and _says_something(batch, derived.private):
                     self._insert_derived(derived, batch)
         self._insert_account(batch.manifest)
 
@@ -140,6 +141,11 @@ def account_row(manifest: Manifest) -> dict[str, int | str]:
 def _moment(nanoseconds: int) -> str:
     moment = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _says_something(batch: Batch, column: str) -> bool:
+    """Whether any row has the column; most batches have none, and an insert of none costs."""
+    return bool(pc.any(pc.not_equal(batch.table[column], "")).as_py())
 
 
 def _rows(batch: Batch) -> str:

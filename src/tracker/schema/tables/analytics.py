@@ -26,7 +26,7 @@ def count(name: str, about: str, keys: dict[Column, str], where: str, *,
 
 
 def newest(name: str, about: str, keys: dict[Column, str], others: dict[Column, str],
-           where: str, *, private: bool = False) -> Derived:
+           where: str, *, private: str | None = None) -> Derived:
     """A table that keeps the newest `others` per `keys`."""
     table = Table(name, about, (*keys, *others, NEWEST), keep=Keep.NEWEST, version="created_at",
                   order=tuple(column.name for column in keys))
@@ -42,7 +42,7 @@ def _hashed(name: str, column: str, about: str) -> Derived:
     key = Column(column, Kind.TEXT, about, personal=True)
     return newest(name, f"{about[:-1]}, and the visitor it belongs to.",
                   {**_SITE, key: f"e.{column}", VID: "e.vid"}, {SID: "e.sid"},
-                  f"{CLIENT} AND e.{column} <> ''", private=True)
+                  f"{CLIENT} AND e.{column} <> ''", private=column)
 
 
 DERIVED = (
