@@ -47,6 +47,8 @@ class Hit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `events`   how many events of the body were accepted (1 where the shape is not a batch)
     `refused`  indexes in a batch that were refused and named to the client
     `secure`   the client came by TLS
+    `replayed` it was a dead letter: its events are remembered by id, so that a second replay of
+               the same letter counts none twice
     """
 
     id: bytes
@@ -59,6 +61,7 @@ class Hit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     events: int
     refused: tuple[int, ...] = ()
     secure: bool = False
+    replayed: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()

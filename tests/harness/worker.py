@@ -6,9 +6,10 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import uvloop
 
@@ -66,11 +67,13 @@ class Worker:
         self.edge = Edge(self.settings, 0)
         self.run(self.edge.start(sockets))
 
-    def run(self, work: Awaitable[T]) -> T:
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin something on the worker's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something on the worker's loop."""
-        async def waiting() -> T:
-            return await work
-        return asyncio.run_coroutine_threadsafe(waiting(), self._loop).result(PATIENCE)
+        return self.submit(work).result(PATIENCE)
 
     def call(self, function: Any, *arguments: Any) -> Any:
         """Call something on the worker's loop."""
@@ -139,7 +142,7 @@ class Client:
         self._file.close()
         self.socket.close()
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

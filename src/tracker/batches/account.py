@@ -61,9 +61,10 @@ def account(
         cut = next(at for at, item in enumerate(taken) if item.hit is known[fitting])
         return account(taken[:cut], sealed, refinery, gate, partitions, manifest)
     ids = refined.eids.view(">u8").reshape(-1, 2).astype(np.uint64)
-    verdict = gate.judge(ids, refined.body_hash, refined.given)
+    given = refined.given | np.array([hit.replayed for hit in known], np.bool_)[refined.hit]
+    verdict = gate.judge(ids, refined.body_hash, given)
     table = refined.table.filter(pa.array(verdict.keep)).combine_chunks()
-    remembered = verdict.keep & refined.given
+    remembered = verdict.keep & given
     letters = _letters(taken, known, failed, refined)
     counts = _counts(taken, table, verdict, refined, letters)
     return Sealing(

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from tracker.durable import replace_durably, sync_directory
-from tracker.spool.writer import Spool
 
 WHOLE = -1
 _DAY_NS = 86_400_000_000_000
@@ -71,16 +70,6 @@ class DeadLetters:
         """All rows that stores refused, as (file name, row)."""
         for path in sorted(self.directory.glob("*.refused")):
             yield path.name, msgspec.json.decode(path.read_bytes(), type=RefusedRow)
-
-    def replay(self, n: int, spool: Spool) -> int:
-        """Put the letters of batch `n` back into a spool and delete them; gives back how many.
-
-        The spool is closed by the caller, which makes the records durable, before `forget`.
-        """
-        letters = [letter for batch, _, letter in self.letters() if batch == n]
-        for letter in letters:
-            spool.append(letter.record, None)
-        return len(letters)
 
     def forget(self, n: int) -> None:
         """Delete the letters of batch `n`."""

@@ -1,0 +1,193 @@
+"""Hits of all spools become batches: each once, in order, accounted for, also after a crash."""
+
+import errno
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.hits import NOON, record
+from tracker.batch import Manifest
+from tracker.batches.deadletters import DeadLetters
+from tracker.batches.files import BatchFiles
+from tracker.batches.gate import EidGate
+from tracker.batches.sequencer import Sequencer
+from tracker.refine.refinery import Refinery
+from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
+from tracker.spool.writer import Spool
+
+SMALL = SpoolSettings(segment_bytes=1 << 20)
+
+
+class Bench:
+    """A sequencer over real spools; `restart` forgets all that is not on disk."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.settings = BatchSettings(linger_seconds=0.0, **settings)
+        self.disk_errors: list[int] = []
+        self.restart()
+
+    def restart(self) -> None:
+        self.files = BatchFiles(self.folder / "batches")
+        self.files.open()
+        newest = self.files.newest.n if self.files.newest else 0
+        self.gate = EidGate(self.folder / "batches", (1, 2), 3.0, 1_000_000)
+        self.gate.open(newest)
+        self.dead = DeadLetters(self.folder / "dead")
+        self.dead.open(newest)
+        self.sealed: list[Manifest] = []
+        self.sequencer = Sequencer(
+            "seq", self.folder / "spool", self.files, self.gate, self.dead,
+            Refinery(RefineSettings(private_key=b"k", created_past_seconds=0)), self.settings, {},
+            on_sealed=self.sealed.append,
+            on_disk_error=lambda error: self.disk_errors.append(error.errno or 0))
+
+    def spool(self, name: str, *records: bytes) -> None:
+        """Write records as a worker would, then be gone."""
+        errors: list[object] = []
+        spool = Spool(self.folder / "spool" / name, SMALL, lambda _, error: errors.append(error))
+        spool.open()
+        for one in records:
+            spool.append(one, None)
+        spool.close()
+        assert not any(errors)
+
+    def seal(self) -> list[Manifest]:
+        """Seal all there is."""
+        done = self.sequencer.flush()
+        while not done.done():
+            self.sequencer.step()
+        return self.sealed
+
+    def rows(self, column: str) -> list[Any]:
+        """A column of all batches in order."""
+        return [value for n in self.files.kept()
+                for value in self.files.load(n).table[column].to_pylist()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_events_of_all_spools_are_sealed_once_and_accounted_for(bench: Bench) -> None:
+    bench.spool("w0", record({"ename": "a"}, {"ename": "b"}, number=1))
+    bench.spool("w7", record({"ename": "c"}, number=2))
+    sealed = bench.seal()
+
+    assert ["a", "b", "c"] == sorted(bench.rows("ename"))
+    assert 3 == sum(manifest.accepted for manifest in sealed) == bench.files.totals.rows
+
+
+def test_a_restart_seals_nothing_again_and_goes_on(bench: Bench) -> None:
+    bench.spool("w0", record({"ename": "a"}, number=1))
+    bench.seal()
+    bench.restart()
+    bench.spool("w0", record({"ename": "b"}, number=2))
+    bench.seal()
+
+    assert ["a", "b"] == bench.rows("ename")
+    assert [1, 2] == list(bench.files.kept())
+
+
+def test_a_batch_whose_manifest_is_missing_never_was(bench: Bench) -> None:
+    bench.spool("w0", record({"ename": "a", "eid": str(uuid.UUID(int=5))}, number=1))
+    bench.seal()
+    bench.files.manifest_path(1).unlink()
+    bench.restart()
+    bench.seal()
+
+    assert ["a"] == bench.rows("ename")
+    assert 1 == bench.files.totals.rows
+
+
+def test_a_repeated_eid_is_one_row_and_one_duplicate(bench: Bench) -> None:
+    event = {"ename": "paid", "eid": str(uuid.uuid4())}
+    bench.spool("w0", record(event, number=1))
+    bench.seal()
+    bench.restart()
+    bench.spool("w1", record(event, {"ename": "other"}, number=2))
+    bench.seal()
+
+    assert ["paid", "other"] == bench.rows("ename")
+    assert (3, 2, 1) == (bench.files.totals.accepted, bench.files.totals.rows,
+                         bench.files.totals.duplicates)
+
+
+def test_what_is_no_hit_becomes_a_dead_letter_and_stops_nothing(bench: Bench) -> None:
+    bench.spool("w0", b"not a hit", record({"ename": "a"}, number=1))
+    bench.seal()
+
+    assert ["a"] == bench.rows("ename")
+    assert ["not_a_hit"] == [letter.reason for _, _, letter in bench.dead.letters()]
+    assert {"not_a_hit": 1} == bench.files.totals.quarantined
+
+
+def test_batches_are_cut_at_rows_and_at_months(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=10, rows_behind=10, partitions=3)
+    months = [{"ename": str(m), "created": f"20{m:02d}-01-15T00:00:00Z"} for m in range(1, 9)]
+    bench.spool("w0", *[record({"ename": "x"}, number=n) for n in range(1, 26)],
+                *[record(month, number=100 + at) for at, month in enumerate(months)])
+    sealed = bench.seal()
+
+    assert 33 == sum(manifest.rows for manifest in sealed)
+    assert max(manifest.rows for manifest in sealed) <= 10
+    for n in bench.files.kept():
+        created = bench.files.load(n).table["created_at"].to_pylist()
+        assert len({(moment.year, moment.month) for moment in created}) <= 3
+
+
+def test_a_disk_that_takes_nothing_delays_the_same_batch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench.spool("w0", record({"ename": "a"}, number=1))
+    real, left = BatchFiles.seal, [2]
+
+    def failing(files: BatchFiles, manifest: Manifest, table: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(files, manifest, table)
+
+    monkeypatch.setattr(BatchFiles, "seal", failing)
+    monkeypatch.setattr("tracker.batches.sequencer._RETRY_SECONDS", 0.01)
+    bench.seal()
+
+    assert ["a"] == bench.rows("ename")
+    assert [errno.ENOSPC, errno.ENOSPC] == bench.disk_errors
+
+
+def test_a_hit_at_which_refining_raises_is_set_aside(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench.spool("w0", *[record({"ename": f"e{n}"}, number=n) for n in range(1, 6)])
+    real = Refinery.refine
+
+    def failing(refinery: Refinery, hits: Any) -> Any:
+        if any(b"e3" in one.body for one in hits):
+            raise ValueError("a defect")
+        return real(refinery, hits)
+
+    monkeypatch.setattr(Refinery, "refine", failing)
+    bench.seal()
+
+    assert ["e1", "e2", "e4", "e5"] == bench.rows("ename")
+    assert {"refine_failed": 1} == bench.files.totals.quarantined
+
+
+def test_old_manifests_fold_into_totals_that_stay_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracker.batches.files.KEPT_MANIFESTS", 3)
+    for n in range(1, 10):
+        bench.spool("w0", record({"ename": "a"}, number=n, received=NOON + n))
+        bench.seal()
+    before = bench.files.totals
+    bench.files.fold(landed=9)
+    bench.restart()
+
+    assert before == bench.files.totals
+    assert 9 == (bench.files.newest.n if bench.files.newest else 0)
+    assert len(list(bench.files.directory.glob("*.json"))) < 9
