@@ -15,7 +15,7 @@ _READ = (b"cookie", b"content-encoding", b"content-type", b"origin", b"user",
 
 # A field goes on over lines that begin with white space, an old form that some still send.
 _FIELDS = re.compile(rb"\n(%b)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)" % b"|".join(_READ)).finditer
-_COOKIES = re.compile(rb"(?:^|;)\s*(%b)\s*=\s*([^;]*)" % b"|".join(OUR_COOKIES)).findall
+_COOKIES = re.compile(rb"(?:^|;)\s*(%b)\s*=\s*([^;\r\n]*)" % b"|".join(OUR_COOKIES)).findall
 
 
 class Head:

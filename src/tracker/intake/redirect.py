@@ -4,7 +4,7 @@ import re
 
 from tracker.errors import ConfigError, RequestRefused
 
-_URL = re.compile(rb"(?i)(https?)://([^/?#\\]*)(.*)", re.DOTALL)
+_URL = re.compile(rb"(?i)(https?)://([^/?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(r"([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])\.?(:[0-9]{1,5})?")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _UNSAFE = re.compile(rb"""[^!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]""")
@@ -56,8 +56,8 @@ def parse(url: bytes) -> tuple[str, bytes] | str:
     if found is None:
         return "must be a whole http or https URL"
     scheme, authority, rest = found.groups()
-    if b"@" in authority:
-        return "holds a user name"
+    if b"@" in authority or b"\\" in authority:  # browsers end the host at a backslash
+        return "holds a user name or a backslash before its path"
     place = _HOST.fullmatch(_ascii_host(authority.decode("utf-8", "replace")))
     if place is None:
         return "has no valid host"
