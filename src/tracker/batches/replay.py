@@ -45,7 +45,8 @@ def replay(dead: DeadLetters, batches: Collection[int], spools: Path,
     """Put the events of letters back into a spool of their own; gives back how many.
 
     A running tracker finds the spool by itself; else the next start does. The letters are deleted
-    once their events are synced: a crash between the two leaves both.
+    once their events are synced. A crash between the two leaves both: replay again, as the events
+    are marked, and the gate remembers their ids like those that clients send.
     """
     chosen = [(n, letter) for n, _, letter in dead.letters() if n in batches]
     missing = set(batches) - {n for n, _ in chosen}
@@ -74,11 +75,12 @@ def _narrowed(record: bytes, chosen: set[int]) -> tuple[bytes, int]:
     if hit is None:
         return record, 1
     if WHOLE in chosen:
-        return record, hit.events
+        return encode_hit(msgspec.structs.replace(hit, replayed=True)), hit.events
     total = hit.events + len(hit.refused)
     refused = tuple(index for index in range(total) if index not in chosen)
     events = total - len(refused)
-    return encode_hit(msgspec.structs.replace(hit, refused=refused, events=events)), events
+    return encode_hit(msgspec.structs.replace(
+        hit, refused=refused, events=events, replayed=True)), events
 
 
 def _append(items: Sequence[tuple[bytes, int]], directory: Path, settings: SpoolSettings) -> int:
