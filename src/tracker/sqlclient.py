@@ -121,22 +121,37 @@ def _ask(host: str, port: int, password: str, statement: str, form: str, sink: _
 def _pieces(connection: http.client.HTTPConnection, path: str, statement: str, password: str
             ) -> Iterator[bytes]:
     """The answer as it comes; what breaks on the way there ends the run."""
-    tail = b""
+    end = mark = b""
     try:
         connection.request("POST", path, statement.encode(), _headers(password))
         answer = connection.getresponse()
         if answer.status != 200:
             raise _Stop(FAILED, answer.read(PIECE).decode("utf-8", "replace").strip()
                         or f"HTTP {answer.status} {answer.reason}")
+        mark = _mark(answer)
         while piece := answer.read1(PIECE):
-            tail = (tail + piece)[-PIECE:]
-            yield piece
+            end = (end + piece)[-PIECE:]
+            yield piece.partition(mark)[0] if mark else piece
     except (OSError, http.client.HTTPException) as error:
-        if b"\n__exception__\n" in tail:
-            failure = tail.rpartition(b"\n__exception__\n")[2].decode("utf-8", "replace").strip()
-            raise _Stop(FAILED, failure) from None
-        raise _Stop(UNREACHABLE, "the answer broke off before it was complete:"
-                                 f" {str(error) or type(error).__name__}") from None
+        if not _failure(end, mark):
+            raise _Stop(UNREACHABLE, "the answer broke off before it was complete:"
+                                     f" {str(error) or type(error).__name__}") from None
+    if failure := _failure(end, mark):
+        raise _Stop(FAILED, failure)
+
+
+def _mark(answer: http.client.HTTPResponse) -> bytes:
+    """What announces an error behind a part of the result; b"" when none can come."""
+    tag = answer.getheader("X-ClickHouse-Exception-Tag", "")
+    return f"\r\n__exception__\r\n{tag}\r\n".encode() if tag else b""
+
+
+def _failure(end: bytes, mark: bytes) -> str:
+    """The error at the end of an answer, "" without one."""
+    if not mark:
+        return ""
+    text = end.rpartition(mark)[2] if mark in end else b""
+    return text.decode("utf-8", "replace").partition("\n")[0].strip()
 
 
 def _headers(password: str) -> dict[str, str]:

@@ -3,16 +3,14 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from chdb import session
 
+from query.asking import OpenReader, Serve, Served
 from tracker.query.endpoint import QueryEndpoint
-from tracker.query.engine import Session
 from tracker.settings import QuerySettings
 from tracker.stores.engine import Engine
 
@@ -23,35 +21,18 @@ ROWS = """
 """
 
 
-@dataclass
-class Served:
-    """An endpoint that answers."""
-
-    port: int
-    endpoint: QueryEndpoint
-    flushed: list[float] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-OpenReader = Callable[[str], Session]
-connect = cast("Callable[[str], Any]", session.Session)
-Serve = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def open_reader(engine: Engine) -> Iterator[OpenReader]:
-    """Opens readers of a database with three events."""
-    path = engine.directory
-    writer = connect(str(path))
-    writer.query("CREATE DATABASE sfpla")
-    writer.query("CREATE TABLE sfpla.events (eid UUID, ename String, url String, params JSON)"
+def open_reader(engine: Engine) -> OpenReader:
+    """Sessions on the engine of the test run, where a database `asked` has a few events."""
+    writer = engine.session()
+    writer.query("CREATE DATABASE asked")
+    writer.query("CREATE TABLE asked.events (eid UUID, ename String, url String, params JSON)"
                  " ENGINE = MergeTree ORDER BY eid")
-    writer.query(f"INSERT INTO sfpla.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")
-    yield lambda options: cast("Session", connect(f"{path}?{options}"))
+    writer.query(f"INSERT INTO asked.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")
     writer.close()
+    return engine.reader
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +73,4 @@ def serve(open_reader: OpenReader) -> Serve:
 def served(serve: Serve) -> Iterator[Served]:
     with serve(seconds=5.0, memory_bytes=500_000_000, result_bytes=200_000_000) as answering:
         yield answering
+

@@ -64,7 +64,12 @@ class QueryEndpoint:
         self._settings = settings
         self._flush = flush
         self._runner = Runner(settings, open_reader)
-        self._server: _Server | None = None
+        config = uvicorn.Config(self.app, interface="asgi3", lifespan="off", log_config=None,
+                                access_log=False, proxy_headers=False,
+                                server_header=False, http="httptools", ws="none",
+                                limit_concurrency=256, timeout_keep_alive=30,
+                                timeout_graceful_shutdown=2)
+        self._server = _Server(config)
 
     @property
     def counts(self) -> Counts:
@@ -73,25 +78,20 @@ class QueryEndpoint:
 
     async def serve(self, sock: socket.socket) -> None:
         """Answer on a listening socket until `stop`."""
-        config = uvicorn.Config(self.app, interface="asgi3", lifespan="off", log_config=None,
-                                access_log=False, proxy_headers=False,
-                                server_header=False, http="httptools", ws="none",
-                                limit_concurrency=256, timeout_keep_alive=30,
-                                timeout_graceful_shutdown=2)
-        self._server = _Server(config)
-        await self._server.serve([sock])
+        try:
+            await self._server.serve([sock])
+        finally:
+            await self._runner.close()
 
     async def stop(self) -> None:
-        """End `serve`; queries that run are given two seconds."""
-        if self._server is not None:
-            self._server.should_exit = True
-        await self._runner.close()
+        """Make `serve` return; queries that run are given two seconds."""
+        self._server.should_exit = True
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1")
+        headers = {name.decode("latin-1"): value.decode("utf-8", "surrogateescape")
                    for name, value in scope["headers"]}
         reply = _Reply(send, str(uuid.uuid4()))
         try:
@@ -145,7 +145,7 @@ class QueryEndpoint:
 
     def _check_credentials(self, given: Credentials) -> None:
         wanted = self._settings.password.encode()
-        right = hmac.compare_digest(given.password.encode(), wanted)
+        right = hmac.compare_digest(given.password.encode("utf-8", "surrogateescape"), wanted)
         if (wanted and not right) or given.user not in {"", "default"}:
             raise QueryFailed(516, "default: Authentication failed: the user is `default`, the "
                                    "password that of QueryPassword")
@@ -182,6 +182,7 @@ class _Reply:
     def __init__(self, send: Send, query_id: str) -> None:
         self._send = send
         self._started = False
+        self._tag = uuid.uuid4().hex[:16]
         self.query_id = query_id
 
     async def text(self, status: int, text: str, **headers: str) -> None:
@@ -190,11 +191,18 @@ class _Reply:
                                                   **headers})
 
     async def fail(self, failure: QueryFailed) -> None:
-        """The error; behind a part of a result it is written there, and the connection cut."""
+        """The error; behind a part of a result it is written there, and the connection cut.
+
+        Clients know it by the tag that the headers announced. An answer that is left without its
+        end is cut by the server.
+        """
         if self._started:
+            tag = self._tag.encode()
+            text = failure.text.encode()
             with suppress(TimeoutError, OSError):
-                await self._piece(b"\n__exception__\n" + failure.text.encode())
-            raise ConnectionAbortedError(failure.text)
+                await self._piece(b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n"
+                                  % (tag, text, len(text), tag))
+            return
         extra = {"x-clickhouse-exception-code": str(failure.code)}
         if failure.status == 401:
             extra["www-authenticate"] = 'Basic realm="Tracker"'
@@ -207,6 +215,8 @@ class _Reply:
         headers = self._result_headers(answer)
         if answer.length is not None:
             headers["content-length"] = str(answer.length)
+        else:
+            headers["x-clickhouse-exception-tag"] = self._tag
         await self._begin(200, headers)
         async for piece in answer.pieces:
             await self._piece(piece)

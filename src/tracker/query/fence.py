@@ -142,7 +142,7 @@ def spell(session: Session, sql: str) -> str:
         failure = from_engine(error)
         text = failure.message.partition(": In scope SELECT formatQuery")[0]
         raise QueryFailed(failure.code, text, failure.name) from None
-    return (result.bytes() or b"").decode()
+    return (result.bytes() or b"").decode().removesuffix("\n")
 
 
 def _read(text: str) -> list[Token]:

@@ -53,7 +53,7 @@ class Counts:
     stuck: int = 0  # threads whose query did not end when killed
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
     """One query while it has a thread."""
 
@@ -80,29 +80,38 @@ class Runner:
         self._free = asyncio.Semaphore(settings.concurrent)
         self._fence: Fence | None = None
         self._timezone = "UTC"
+        self._runs: set[_Run] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self.counts = Counts()
 
     async def close(self) -> None:
-        """Let no more queries in and end those that run."""
+        """End what runs and let go of the threads; no query may come any more."""
+        for run in list(self._runs):
+            await self._in_killer(run)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=KILL_SECONDS)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._killer.shutdown(wait=False, cancel_futures=True)
 
     @asynccontextmanager
     async def run(self, query: Query) -> AsyncIterator[Answer]:
         """The answer to a query, which ends with the context; raises `QueryFailed`."""
-        async with self._turn():
-            self.counts.queries += 1
-            run = _Run(query, self._clock() + self._seconds(query) + GRACE_SECONDS)
-            try:
-                yield await self._start(run)
-            except QueryFailed:
-                self.counts.failed += 1
-                raise
-            finally:
-                await self._end(run)
+        await self._wait_for_turn()
+        run = _Run(query, self._clock() + self._seconds(query) + GRACE_SECONDS)
+        self._runs.add(run)
+        self.counts.queries += 1
+        self.counts.running += 1
+        try:
+            yield await self._start(run)
+        except QueryFailed:
+            self.counts.failed += 1
+            raise
+        finally:
+            closing = asyncio.create_task(self._end(run))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _wait_for_turn(self) -> None:
         """Wait for a free thread, but neither long nor in a long queue."""
         if self._free.locked() and self.counts.waiting >= WAITING:
             raise self._busy()
@@ -113,10 +122,14 @@ class Runner:
             raise self._busy() from None
         finally:
             self.counts.waiting -= 1
-        self.counts.running += 1
+
+    async def _end(self, run: _Run) -> None:
+        """Close the query's session and let the next one in; a stuck thread keeps its turn."""
         try:
-            yield
+            with suppress(RuntimeError):
+                await asyncio.get_running_loop().run_in_executor(self._threads, _close, run)
         finally:
+            self._runs.discard(run)
             self.counts.running -= 1
             self._free.release()
 
@@ -222,9 +235,7 @@ class Runner:
 
     async def _kill(self, run: _Run, task: "asyncio.Future[T]") -> None:
         """Stop the engine's work; a thread that does not come back is counted as stuck."""
-        loop = asyncio.get_running_loop()
-        with suppress(RuntimeError, StoreUnavailable):
-            await asyncio.shield(loop.run_in_executor(self._killer, self._kill_query, run))
+        await asyncio.shield(self._in_killer(run))
         done, _ = await asyncio.wait({task}, timeout=KILL_SECONDS)
         if not done:
             self.counts.stuck += 1
@@ -237,6 +248,10 @@ class Runner:
         if not task.cancelled():
             task.exception()
 
+    async def _in_killer(self, run: _Run) -> None:
+        with suppress(RuntimeError, StoreUnavailable):
+            await asyncio.get_running_loop().run_in_executor(self._killer, self._kill_query, run)
+
     def _kill_query(self, run: _Run) -> None:
         """In the killer's thread."""
         session = self._open_reader("readonly=1")
@@ -245,13 +260,6 @@ class Runner:
                           params={"id": run.query.query_id})
         finally:
             session.close()
-
-    async def _end(self, run: _Run) -> None:
-        if run.session is None:
-            return
-        with suppress(RuntimeError, StoreUnavailable):
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(
-                self._threads, _close, run))
 
 
 def _fill(run: _Run, enough: int = 1 << 20) -> None:
