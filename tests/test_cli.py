@@ -1,11 +1,19 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tracker import __version__
+from tracker.alone import alone
+from tracker.batch import Manifest
+from tracker.batches.deadletters import DeadLetter, DeadLetters
+from tracker.batches.files import BatchFiles
 from tracker.cli import NAMES, run
+from tracker.delivery.cursor import Cursor
+from tracker.hit import Hit, Route, Shape, encode_hit
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +105,83 @@ def test_sql_needs_a_query_port(capsys: pytest.CaptureFixture[str]) -> None:
 def test_sql_parameters_have_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert 1 == run(["sql", "--param", "x", "SELECT {x:Int8}"])
     assert "tracker: --param x: write NAME=VALUE\n" == capsys.readouterr().err
+
+
+def test_replay_lists_shows_and_sends_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    dead = DeadLetters(tmp_path / "data" / "dead")
+    dead.open(7)
+    hit = Hit(b"0123456789abcdef", 0, Route.TR, "", b"POST / HTTP/1.1\r\n", b"{}", Shape.OBJECT, 1)
+    dead.write(7, [DeadLetter("odd", 0, 0, encode_hit(hit))])
+
+    assert 0 == run(["replay"])
+    assert "batch 7: odd: 1\n" == capsys.readouterr().out
+    assert 0 == run(["replay", "show", "7"])
+    assert "POST / HTTP/1.1\r\n" == json.loads(capsys.readouterr().out)["head"]
+    assert 0 == run(["replay", "7"])
+    assert "events on their way again: 1\n" == capsys.readouterr().out
+    assert 0 == run(["replay", "all"])
+    assert "events on their way again: 0\n" == capsys.readouterr().out
+    assert 1 == run(["replay", "7"])
+    assert "no dead letters of batch 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["seven"], '"seven" is no batch'),
+    (["--store", "chdb"], "--store NAME and --since TIME go together"),
+    (["--store", "nats", "--since", "2026-01-01"], '"nats" is none of this config: chdb'),
+    (["--store", "chdb", "--since", "noon"], "--since noon: write 2026-01-31T00:00:00Z"),
+])
+def test_replay_says_what_it_does_not_understand(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert 1 == run(["replay", *arguments])
+    assert says in capsys.readouterr().err
+
+
+def test_batches_that_are_kept_land_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = tmp_path / "data"
+    files = BatchFiles(data / "batches")
+    files.open()
+    for n in (1, 2, 3):
+        moment = n * 10**18
+        files.seal(Manifest("s", n, moment, {}, 0, 0, 0, 0, 0, {}, {}, moment, moment, 0, {}),
+                   pa.table({"a": [n]}))
+    Cursor(data / "cursors" / "chdb.json", 1).advance(3)
+
+    assert 0 == run(["replay", "--store", "chdb", "--since", "2033-05-18T03:33:20Z"])
+
+    assert "batches that the next start lands in chdb again: 2\n" == capsys.readouterr().out
+    assert 1 == Cursor(data / "cursors" / "chdb.json", 1).landed
+    with alone(data):
+        assert 1 == run(["replay", "--store", "chdb", "--since", "2026-01-01"])
+    assert f"a tracker uses {data}: stop it" in capsys.readouterr().err
+    assert 1 == run(["replay", "--store", "chdb", "--since", "2099-01-01"])
+    assert "no batch sealed since 2099-01-01T00:00:00+00:00 is kept" in (
+        capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("store", ["chdb", "duckdb"])
+def test_schema_prints_statements(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["schema", "ddl", "--store", store])
+
+    out = capsys.readouterr().out
+    assert "CREATE TABLE IF NOT EXISTS" in out
+    assert out.endswith(";\n")
+
+
+def test_schema_is_applied_and_shown_without_a_start(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said = [subprocess.run([sys.executable, "-m", "tracker", "schema", action], check=False,
+                           capture_output=True, text=True, timeout=120)
+            for action in ("show", "apply", "apply", "show")]
+
+    assert [0, 0, 0, 0] == [done.returncode for done in said]
+    before, applied, again, after = (done.stdout for done in said)
+    assert "1  pending" in before
+    assert "CREATE TABLE IF NOT EXISTS sfpla.events" in applied
+    assert "it is up to date\n" == again
+    assert "pending" not in after

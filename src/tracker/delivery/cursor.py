@@ -55,6 +55,11 @@ class Cursor:
             gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
         self._save(Position(max(self.landed, oldest_kept - 1), gaps))
 
+    def go_back(self, n: int) -> None:
+        """Land batch `n` and all behind it again; what was missed from there on is no gap then."""
+        gaps = [Gap(gap.first, min(gap.last, n - 1)) for gap in self.position.gaps if gap.first < n]
+        self._save(Position(min(self.landed, n - 1), gaps))
+
     def _save(self, position: Position) -> None:
         replace_durably(self._path, msgspec.json.encode(position))
         self.position = position
