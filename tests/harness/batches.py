@@ -16,17 +16,27 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def make_batch(directory: Path, n: int, rows: Sequence[Mapping[str, Any]],
-               sequencer: str = "q1", **account: Any) -> Batch:
-    """Batch `n` of events with these values, in a file of `directory`; the rest is unknown."""
+               sequencer: str = "q1", without: Sequence[str] = (), **account: Any) -> Batch:
+    """Batch `n` of events with these values, in a file of `directory`; the rest is unknown.
+
+    The file has no columns `without`.
+    """
     schema = batch_schema()
     full = [_row(schema, n, index, row) for index, row in enumerate(rows)]
     table = pa.table({field.name: [row[field.name] for row in full] for field in schema},
-                     schema=schema).combine_chunks()
+                     schema=schema).combine_chunks().drop_columns(list(without))
     path = directory / f"{n:012}.arrow"
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         for part in table.to_batches():
             writer.write_batch(part)
     return Batch(_manifest(n, len(rows), sequencer, account), path, table)
+
+
+def read_batch(path: Path, n: int, sequencer: str = "q1") -> Batch:
+    """The batch that `make_batch` wrote to `path`."""
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all()
+    return Batch(_manifest(n, table.num_rows, sequencer, {}), path, table)
 
 
 def _row(schema: pa.Schema, n: int, index: int, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,4 +62,4 @@ def _manifest(n: int, rows: int, sequencer: str, account: Mapping[str, Any]) -> 
         "sequencer": sequencer, "n": n, "sealed_at": moment, "spools": {}, "hits": rows,
         "accepted": rows, "rows": rows, "duplicates": 0, "conflicts": 0, "filtered": {},
         "quarantined": {}, "oldest": moment, "newest": moment, "bytes": 1, "versions": {}}
-    return Manifest(**(values | account))
+    return Manifest(**(values | dict(account)))

@@ -41,8 +41,8 @@ def filled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 _ORG = {"oid": "o1", "org": "Org", "hhash": "h"}
 JOURNEY: list[dict[str, Any]] = [
     _ORG | {"vid": "e2e-1", "sid": "s1", "ename": "page_view", "etyp": "view", "first": True,
-            "url": "//a.org/1", "ip": "192.0.2.1", "iphash": "i", "lat": 1.0, "lon": 2.0,
-            "ref": "v0", "rcode": "r", "params": {"go": 6}},
+            "url": "//a.org/1", "last": "//b.org/2", "ip": "192.0.2.1", "iphash": "i",
+            "lat": 1.0, "lon": 2.0, "ref": "v0", "rcode": "r", "params": {"go": 6}},
     _ORG | {"vid": "e2e-1", "sid": "s1", "uid": "user-1", "ename": "paid", "etyp": "conversion",
             "score": 9.5, "invoice_id": "inv", "tid": "thread-1", "params": {"go": "six"}},
     {"ename": "test", "etyp": "test", "params": {"go": [6]}},
@@ -138,6 +138,12 @@ def test_views_leave_out_what_is_unknown(filled: ChdbStore, view: str, rows: int
     assert rows == len(ask(filled, f"SELECT * FROM sfpla.{view}"))
 
 
+def test_pages_and_where_visitors_came_from_can_be_asked_for(filled: ChdbStore) -> None:
+    found = ask(filled, "SELECT path, url_host, referrer FROM sfpla.events WHERE url <> ''")
+
+    assert [{"path": "/1", "url_host": "a.org", "referrer": "b.org"}] == found
+
+
 def test_the_funnel_tells_when_and_for_how_much(filled: ChdbStore) -> None:
     found = ask(filled, "SELECT vid, days_to_conversion, conversion_value, invoice_id"
                         " FROM sfpla.conversion_funnel")
@@ -149,6 +155,7 @@ def test_the_funnel_tells_when_and_for_how_much(filled: ChdbStore) -> None:
 def test_tables_have_the_declared_columns(store: ChdbStore, engine: Engine) -> None:
     database = store.database
     rows = store.rows(f"SELECT table, name FROM system.columns WHERE database = '{database}'"
+                      " AND default_kind <> 'ALIAS'"
                       " ORDER BY table, position")
     found = {table: tuple(row["name"] for row in group) for table, group
              in itertools.groupby(rows, key=lambda row: row["table"])}

@@ -67,8 +67,10 @@ def _engine(table: Table) -> str:
 
 def create_table(table: Table, database: str = DATABASE) -> str:
     """CREATE TABLE for one table that stores rows."""
-    columns = ",\n    ".join(f"{quoted(column.name)} {type_of(column)}"
-                             for column in table.columns)
+    columns = ",\n    ".join([
+        *(_declared(column) for column in table.columns),
+        *(f"{quoted(alias.name)} String ALIAS {alias.clickhouse} COMMENT {text(alias.about)}"
+          for alias in table.aliases)])
     month = f"PARTITION BY toYYYYMM({quoted(table.month)})\n" if table.month else ""
     return (f"CREATE TABLE IF NOT EXISTS {database}.{table.name}\n(\n    {columns}\n)\n"
             f"ENGINE = {_engine(table)}\n{month}"
@@ -109,7 +111,11 @@ def ddl(database: str = DATABASE) -> list[str]:
 def add_column(table: Table, column: Column, database: str = DATABASE) -> str:
     """ALTER TABLE for a column that the store does not have yet; its rows get the default."""
     return (f"ALTER TABLE {database}.{table.name}"
-            f" ADD COLUMN IF NOT EXISTS {quoted(column.name)} {type_of(column)}")
+            f" ADD COLUMN IF NOT EXISTS {_declared(column)}")
+
+
+def _declared(column: Column) -> str:
+    return f"{quoted(column.name)} {type_of(column)} COMMENT {text(column.about)}"
 
 
 def event_names() -> tuple[str, ...]:

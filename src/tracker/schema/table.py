@@ -18,11 +18,21 @@ class Keep(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """A column that is worked out when it is read, where the dialect has such columns."""
+
+    name: str
+    about: str
+    clickhouse: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table that stores rows.
 
     `order`    its key, in sorting order; names of columns
     `month`    the column by whose month it is cut into partitions; None is one partition
+    `aliases`  columns that are not stored; `SELECT *` leaves them out
     """
 
     name: str
@@ -33,6 +43,7 @@ class Table:
     version: str | None = None
     sums: tuple[str, ...] = ()
     month: str | None = None
+    aliases: tuple[Alias, ...] = ()
 
     def column(self, name: str) -> Column:
         """The column called `name`."""

@@ -145,7 +145,8 @@ def _moment(nanoseconds: int) -> str:
 
 def _says_something(batch: Batch, column: str) -> bool:
     """Whether any row has the column; most batches have none, and an insert of none costs."""
-    return bool(pc.any(pc.not_equal(batch.table[column], "")).as_py())
+    return column in batch.table.column_names and bool(
+        pc.any(pc.not_equal(batch.table[column], "")).as_py())
 
 
 def _rows(batch: Batch) -> str:

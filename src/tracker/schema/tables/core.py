@@ -1,7 +1,7 @@
 """`events`, the one source of all that is derived, and the account of every batch."""
 
 from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
-from tracker.schema.table import Keep, Table
+from tracker.schema.table import Alias, Keep, Table
 
 BATCH = (
     Column("sequencer", Kind.WORD, "Sequencer that sealed the batch.", source=From.BATCH),
@@ -11,7 +11,12 @@ BATCH = (
 
 EVENTS = Table(
     "events", "Every event, once: the source of all other counts.",
-    EVENT_COLUMNS, order=("oid", "created_at", "eid"), keep=Keep.NEWEST, month="created_at")
+    EVENT_COLUMNS, order=("oid", "created_at", "eid"), keep=Keep.NEWEST, month="created_at",
+    aliases=(
+        Alias("path", "Path of `url`.", "path(url)"),
+        Alias("url_host", "Host of `url`.", "domain(url)"),
+        Alias("referrer", "Host of `last`.", "domain(last)"),
+    ))
 
 ACCOUNTING = Table(
     "accounting", "One row per batch: accepted = landed + duplicates + filtered + quarantined.",

@@ -1,0 +1,127 @@
+"""The embedded store where it differs from others: kills, refusals, and what is wrong with it."""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from harness.batches import NOON, make_batch
+from tracker.errors import BatchRefused, StoreUnavailable
+from tracker.stores.chdb import ChdbStore
+from tracker.stores.engine import Engine
+
+CHILD = Path(__file__).with_name("landing_child.py")
+BATCHES = 3
+ROWS = 60
+
+COUNT = """
+import json, sys
+from tracker.stores.chdb import ChdbStore
+from tracker.stores.engine import Engine
+store = ChdbStore("chdb", Engine(__import__("pathlib").Path(sys.argv[1])))
+store.open()
+summed = "hits reqs ips dailies referrers browsers counters".split()
+queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
+queries |= {name: f"SELECT count() AS n FROM sfpla.{name}" for name in ("events", "accounting")}
+queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
+print(json.dumps({name: int(store.rows(query)[0]["n"]) for name, query in queries.items()}))
+"""
+
+
+@pytest.fixture
+def store(engine: Engine, request: pytest.FixtureRequest) -> Iterator[ChdbStore]:
+    """A store in a database of the test's own."""
+    made = ChdbStore("chdb", engine, f"t_{abs(hash(request.node.name))}")
+    made.open()
+    yield made
+    made.close()
+
+
+def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    for n in range(1, BATCHES + 1):
+        make_batch(tmp_path, n, [
+            {"vid": f"v{i}", "hhash": "h", "url": "//a/b", "last": "//c/d", "ip": "192.0.2.1",
+             "bhash": "b", "first": True, "created_at": NOON - timedelta(days=31 * (i % 4))}
+            for i in range(ROWS)])
+    landed, kills = 0, 0
+    while landed < BATCHES:
+        landed, killed = _run_and_kill(tmp_path, landed + 1, chance.uniform(0.02, 0.8))
+        kills += killed
+
+    counted = subprocess.run([sys.executable, "-c", COUNT, str(tmp_path / "db")],
+                             check=True, capture_output=True, text=True, timeout=60).stdout
+    expected = dict.fromkeys(("hits", "reqs", "ips", "dailies", "referrers", "browsers",
+                              "counters", "events", "once"), BATCHES * ROWS)
+    assert expected | {"accounting": BATCHES} == json.loads(counted)
+    assert kills > 0
+
+
+def _run_and_kill(directory: Path, first: int, seconds: float) -> tuple[int, bool]:
+    """Land from `first` on, killed `seconds` after the start; the last batch acknowledged."""
+    with subprocess.Popen([sys.executable, str(CHILD), str(directory), str(first)],
+                          stdout=subprocess.PIPE, text=True,
+                          env={"PYTHONPATH": str(CHILD.parents[1])}) as child:
+        assert child.stdout is not None
+        assert "open\n" == child.stdout.readline()
+        killer = threading.Timer(seconds, child.kill)
+        killer.start()
+        said = child.stdout.read().split()
+        killer.cancel()
+    return max([first - 1, *(int(word) for word in said if word.isdigit())]), child.returncode != 0
+
+
+@pytest.mark.parametrize("row", [{"eid": "nonsense"}, {"params": "[1]"}, {"params": "{"}])
+def test_a_row_that_will_never_do_refuses_the_whole_batch(
+    store: ChdbStore, tmp_path: Path, row: dict[str, str],
+) -> None:
+    with pytest.raises(BatchRefused, match="Code: "):
+        store.land(make_batch(tmp_path, 1, [{"ename": "good"}, row]))
+
+    assert [] == store.rows(f"SELECT 1 AS one FROM {store.database}.events")
+
+
+def test_a_batch_whose_file_is_gone_is_tried_again_later(
+    store: ChdbStore, tmp_path: Path,
+) -> None:
+    batch = make_batch(tmp_path, 1, [{"ename": "a"}])
+    batch.path.unlink()
+
+    with pytest.raises(StoreUnavailable, match="FILE_DOESNT_EXIST"):
+        store.land(batch)
+
+
+def test_a_file_from_before_a_column_was_added_lands(store: ChdbStore, tmp_path: Path) -> None:
+    store.land(make_batch(tmp_path, 1, [{"ename": "a"}], without=("xid", "uhash")))
+
+    assert [{"ename": "a", "xid": ""}] == store.rows(
+        f"SELECT ename, xid FROM {store.database}.events")
+
+
+def test_a_second_path_in_one_process_is_refused(engine: Engine, tmp_path: Path) -> None:
+    engine.open()
+
+    with pytest.raises(StoreUnavailable, match="does not open"):
+        Engine(tmp_path / "other").open()
+
+
+def test_readers_cannot_write(store: ChdbStore, engine: Engine) -> None:
+    reader = engine.reader("readonly=1")
+    with pytest.raises(RuntimeError, match="READONLY"):
+        reader.query(f"INSERT INTO {store.database}.events (ename) VALUES ('x')")
+    reader.close()
+
+
+def test_a_closed_store_says_so_and_opens_again(store: ChdbStore) -> None:
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.rows("SELECT 1")
+    store.open()
+
+    assert [{"one": 1}] == store.rows("SELECT 1 AS one")
