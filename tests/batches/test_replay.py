@@ -13,9 +13,9 @@ from tracker.spool.reader import SpoolReader
 SMALL = SpoolSettings(segment_bytes=1 << 20)
 
 
-def hit(events: int, refused: tuple[int, ...] = ()) -> Hit:
+def hit(events: int, refused: tuple[int, ...] = (), *, replayed: bool = False) -> Hit:
     return Hit(b"0123456789abcdef", 1_700_000_000 * 10**9, Route.TR, "192.0.2.1",
-               b"POST /tr/v1/tr/ HTTP/1.1\r\n", b"[\xff]", Shape.ARRAY, events, refused)
+               b"POST /tr/v1/tr/ HTTP/1.1\r\n", b"[\xff]", Shape.ARRAY, events, refused, replayed=replayed)
 
 
 def letters_in(directory: Path, letters: Sequence[DeadLetter], n: int = 7) -> DeadLetters:
@@ -30,14 +30,17 @@ def test_only_the_events_with_letters_go_again() -> None:
 
     [(again, events)] = records([DeadLetter("r", 0, 0, record), DeadLetter("r", 0, 4, record)])
 
-    assert (2, hit(2, refused=(1, 2, 3))) == (events, decode_hit(again))
+    assert (2, hit(2, refused=(1, 2, 3), replayed=True)) == (events, decode_hit(again))
 
 
-@pytest.mark.parametrize("record", [encode_hit(hit(3)), b"no hit"])
-def test_a_whole_record_goes_again_as_it_was(record: bytes) -> None:
-    [(again, _)] = records([DeadLetter("r", 0, WHOLE, record)])
+def test_a_whole_hit_goes_again_with_all_its_events() -> None:
+    letters = [DeadLetter("r", 0, WHOLE, encode_hit(hit(3, refused=(1,)))),
+               DeadLetter("r", 0, WHOLE, b"no hit")]
 
-    assert record == again
+    (again, events), unread = records(letters)
+
+    assert (3, hit(3, refused=(1,), replayed=True)) == (events, decode_hit(again))
+    assert (b"no hit", 1) == unread
 
 
 def test_letters_are_listed_and_described(tmp_path: Path) -> None:
@@ -61,7 +64,8 @@ def test_a_replay_puts_letters_into_a_spool_and_deletes_them(tmp_path: Path) -> 
     reader = SpoolReader(tmp_path / "spool" / "replay")
     reader.seek(0, 0)
     assert 1 == count
-    assert [hit(1, refused=(0,))] == [decode_hit(record.data) for record in reader.read(9, 1 << 20)]
+    assert [hit(1, refused=(0,), replayed=True)] == [
+        decode_hit(record.data) for record in reader.read(9, 1 << 20)]
     assert [] == summaries(dead)
 
 
