@@ -58,7 +58,7 @@ def read_query(query: str, ignore_key: str) -> Values:
     pairs = read_pairs(query)
     if ignore_key and ignore_key in pairs:
         return {}
-    if _UTM not in query and _UTM not in query.lower():
+    if _UTM not in "&".join(pairs).lower():
         return pairs
     values = {key: value for key, value in pairs.items() if key[:4].lower() != _UTM}
     for key, value in pairs.items():

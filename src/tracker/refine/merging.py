@@ -10,13 +10,11 @@ import msgspec
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.ids import UUID_LENGTHS
-from tracker.refine.names import sort_keys
+from tracker.refine.names import Table, sort_keys
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _HASH_BYTES = 8
 _HASHES = frozenset({"ehash", "chash", "uhash", "bhash"})
-
-Table = dict[str, tuple[str, int]]
 
 
 class Merger:

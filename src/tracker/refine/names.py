@@ -13,8 +13,10 @@ PERSONAL = frozenset({"email", "cell", "uname", "ehash", "chash", "uhash"})
 
 ACCOUNT = "acct"
 
+Table = dict[str, tuple[str, int]]
 
-def spellings(with_account: bool) -> dict[str, tuple[str, int]]:
+
+def spellings(with_account: bool) -> Table:
     """Key in lower case -> (name, rank); of the keys of one name that are sent rank 0 wins."""
     table = {
         key: (column.name, rank)
@@ -25,7 +27,7 @@ def spellings(with_account: bool) -> dict[str, tuple[str, int]]:
     return table | {f"utm_{name}": (name, 1) for name in _UTM}
 
 
-def sort_keys(keys: Iterable[str], table: dict[str, tuple[str, int]]) -> dict[str, list[str]]:
+def sort_keys(keys: Iterable[str], table: Table) -> dict[str, list[str]]:
     """Name -> those of `keys` that mean it, best first: by rank, exact case before any other."""
     found: dict[str, list[tuple[int, bool, str]]] = {}
     for key in keys:

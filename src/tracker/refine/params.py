@@ -9,7 +9,7 @@ import pyarrow as pa
 from tracker.refine.arrays import lines_to_texts, repeated_text
 from tracker.refine.decode import Values, read_object
 from tracker.refine.frame import Frame
-from tracker.refine.names import PERSONAL
+from tracker.refine.names import PERSONAL, Table
 
 _MAYBE_TYPED = frozenset("-0123456789tf")
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,18})", re.ASCII)
@@ -24,7 +24,8 @@ _encoder = msgspec.json.Encoder()
 class Params:
     """Reads `params`, and in the end gathers in it whatever no column took."""
 
-    def __init__(self, remove_ip: bool) -> None:
+    def __init__(self, table: Table, remove_ip: bool) -> None:
+        self._table = table
         self._never = PERSONAL | ({"ip"} if remove_ip else frozenset())
 
     def open(self, frame: Frame) -> None:
@@ -41,7 +42,10 @@ class Params:
                     frame.keep(row, "params", value)
                 frame.params[row] = found
         keys: set[str] = set().union(*filter(None, frame.params))
-        special = {key for key in keys if key in frame.sent or key.lower() in PERSONAL}
+        special = {
+            key for key in keys if key.lower() in PERSONAL
+            or (key in self._table and self._table[key][0] in frame.sent)
+        }
         if special:
             for row, params in enumerate(frame.params):
                 if params and not special.isdisjoint(params):
@@ -55,7 +59,7 @@ class Params:
                 value = params.pop(key)
                 if sent[row] is None:
                     sent[row] = value
-            elif params[key] == frame.sent[key][row]:
+            elif params[key] == frame.sent[self._table[key][0]][row]:
                 del params[key]
 
     def gather(self, frame: Frame) -> None:

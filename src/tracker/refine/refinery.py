@@ -31,8 +31,9 @@ class Refinery:
     def __init__(self, settings: RefineSettings, geo: GeoLookup | None = None) -> None:
         self._mixer = settings.account_hash_mixer
         self._reader = Reader(settings)
-        self._merger = Merger(spellings(bool(self._mixer)), settings.lowercase_values)
-        params, privacy = Params(settings.remove_ip), Privacy(settings)
+        table = spellings(bool(self._mixer))
+        self._merger = Merger(table, settings.lowercase_values)
+        params, privacy = Params(table, settings.remove_ip), Privacy(settings)
         self._steps = (
             self._merger.take,
             self._drop_foreign_accounts,

@@ -1,7 +1,7 @@
 """When an event happened: the client's word within limits, else when it was received."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tracker.settings import RefineSettings
 
 EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_999  # 1900 to 2299, what stores hold
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = pa.timestamp("ms", tz="UTC")
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d.*)?", re.ASCII)
@@ -73,7 +74,7 @@ def read_time(value: Any) -> int:
         value = int(text) if _WHOLE.fullmatch(text) else None
     if isinstance(value, float) and abs(value) < 1e18:
         if abs(value) < 1e11:
-            return int(value * 1000)
+            return round(value * 1000)
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 63:
         return _NONE
@@ -91,7 +92,6 @@ def _date(text: str) -> int:
         moment = datetime.fromisoformat(text.upper())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        ms = int(moment.timestamp() * 1000)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return _NONE
-    return ms

@@ -1,6 +1,9 @@
 """The country of each IANA time zone, old names included."""
 
+import re
 from importlib.resources import files
+
+_ABBREVIATION = re.compile(r"[A-Z]{2,3}T(\d[A-Z]{3})?")  # EST links to Panama, but means no place
 
 
 def countries_by_zone() -> dict[str, str]:
@@ -17,7 +20,7 @@ def countries_by_zone() -> dict[str, str]:
         if line.startswith("L "):
             _, target, alias = line.split(" ")
             country = countries.get(target.lower())
-            if country is not None:
+            if country is not None and _ABBREVIATION.fullmatch(alias) is None:
                 countries.setdefault(alias.lower(), country)
     return countries
 
