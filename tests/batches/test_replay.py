@@ -15,7 +15,8 @@ SMALL = SpoolSettings(segment_bytes=1 << 20)
 
 def hit(events: int, refused: tuple[int, ...] = (), *, replayed: bool = False) -> Hit:
     return Hit(b"0123456789abcdef", 1_700_000_000 * 10**9, Route.TR, "192.0.2.1",
-               b"POST /tr/v1/tr/ HTTP/1.1\r\n", b"[\xff]", Shape.ARRAY, events, refused, replayed=replayed)
+               b"POST /tr/v1/tr/ HTTP/1.1\r\n", b"[\xff]", Shape.ARRAY, events, refused,
+               replayed=replayed)
 
 
 def letters_in(directory: Path, letters: Sequence[DeadLetter], n: int = 7) -> DeadLetters:
