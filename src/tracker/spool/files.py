@@ -78,11 +78,16 @@ def write_file(files: Files, path: Path, data: bytes | memoryview) -> None:
     draft = path.with_name(path.name + ".tmp")
     descriptor = files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        write_whole(files, descriptor, data, 0)
-        files.fsync(descriptor)
-    finally:
-        files.close(descriptor)
-    files.rename(draft, path)
+        try:
+            write_whole(files, descriptor, data, 0)
+            files.fsync(descriptor)
+        finally:
+            files.close(descriptor)
+        files.rename(draft, path)
+    except OSError:
+        with contextlib.suppress(OSError):  # a full disk is fuller with half a draft on it
+            files.unlink(draft)
+        raise
     files.sync_directory(path.parent)
 
 
