@@ -150,15 +150,25 @@ def _read(text: str) -> list[Token]:
 
     Anything else would mean that engine and fence read it differently, so it is refused.
     """
-    spelled = list(tokens(text))
-    for token in spelled:
-        strange = token.text in {"$", "#", "\\"} if token.kind is Kind.MARK else (
-            token.kind is Kind.SPACE and not token.text.isspace()) or (
-            token.kind in {Kind.TEXT, Kind.NAME} and not _is_closed(token.text))
-        if strange:
+    spelled = []
+    for token in tokens(text):
+        if _is_strange(token):
             raise QueryFailed(497, f"The query is not understood at {token.text[:40]!r}; "
                                    "write it without unusual quotes and signs")
-    return [token for token in spelled if token.kind is not Kind.SPACE]
+        if token.kind is not Kind.SPACE:
+            spelled.append(token)
+    return spelled
+
+
+def _is_strange(token: Token) -> bool:
+    match token.kind:
+        case Kind.SPACE:
+            return not token.text.isspace()
+        case Kind.MARK:
+            return token.text in "$#\\"
+        case Kind.TEXT | Kind.NAME:
+            return not _is_closed(token.text)
+    return False
 
 
 def _is_closed(quoted: str) -> bool:

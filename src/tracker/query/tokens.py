@@ -33,14 +33,15 @@ _TOKEN: Final = re.compile(
     |(?P<word>[^\W\d]\w*)
     |(?P<mark>.)""", re.DOTALL | re.VERBOSE)
 
+_KINDS: Final = {kind.value: kind for kind in Kind} | {"tag": Kind.TEXT}
+
 _ESCAPE: Final = re.compile(r"\\(.)|``|\"\"", re.DOTALL)
 
 
 def tokens(sql: str) -> Iterator[Token]:
     """All of `sql`, in order; joined again the pieces are `sql`."""
     for match in _TOKEN.finditer(sql):
-        kind = "text" if match.lastgroup == "tag" else match.lastgroup
-        yield Token(Kind(kind), match.group(), match.start())
+        yield Token(_KINDS[match.lastgroup or ""], match[0], match.start())
 
 
 def plain_name(token: Token) -> str:
