@@ -28,6 +28,10 @@ def client() -> Client:
     ("/", b'{"vid":"","sid":null}', "", OWN, OWN),
     ("/", b'{"vid":{},"sid":["s"]}', "", OWN, OWN),
     ("/", b'{"vid":0,"sid":1.5}', "", None, None),
+    ("/", b'{"vid":false,"sid":true}', "", None, None),
+    ("/vid/a/sid/b", b'{"vid":{},"sid":""}', "", OWN, OWN),  # what is named hides what is below
+    ("/sid", b'{"vid":null}', "vid=c; sid=d", None, "d"),
+    ("/sid//", b'{"vid":null}', "vid=c; sid=d", None, OWN),
     ("/", b'[{"vid":"v"},{"sid":"s"}]', "", None, OWN),
     ("/", b'[1,{"vid":"v","sid":"s"}]', "", None, None),
     ("/", b"vid=v&sid=s", "", None, None),

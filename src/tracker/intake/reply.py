@@ -68,7 +68,7 @@ class Reply:
 
     def _event_ids(self) -> list[str | None]:
         """The id of each event: the client's if it is a UUID, else ours; None where refused."""
-        beside = self._link().get("eid") or self._ambient().get("eid", "")
+        beside = {**self._ambient(), **self._link()}.get("eid", "")
         if not self._body.events:
             return [self._event_id(self._form().get("eid", beside), 0)]
         return [None if text is None
@@ -83,24 +83,20 @@ class Reply:
         """Of a batch, the first event speaks for all."""
         text = next((text for text in self._body.events if text is not None), None)
         body = self._form() if text is None else values.from_event(text, VISITOR_IDS)
-        if "vid" in body and "sid" in body:
+        if body.get("vid") and body.get("sid"):
             return ()
-        own = id_text(self._hit_id)
-        return visitor.cookies(body, self._link(), self._arrival.head.cookies(),
-                               {"vid": own, "sid": own, **self._ambient()}, secure)
+        return visitor.cookies(body, self._link(), self._arrival.head.cookies(), self._ambient(),
+                               id_text(self._hit_id), secure)
 
     def _form(self) -> Ids:
-        return values.from_query(self._body.data) if self._body.shape is Shape.FORM else {}
+        return values.from_form(self._body.data) if self._body.shape is Shape.FORM else {}
 
     def _link(self) -> Ids:
         """The ids in path and query; the query counts on GET."""
         arrival = self._arrival
-        ids = {}
-        if arrival.rest and arrival.route is not Route.PUB:
-            ids = values.from_path(arrival.rest)
-        if arrival.query and arrival.method == b"GET":
-            ids |= values.from_query(arrival.query, self._ignore_query_key)
-        return ids
+        rest = b"" if arrival.route is Route.PUB else arrival.rest
+        query = arrival.query if arrival.method == b"GET" else b""
+        return values.from_link(rest, query, self._ignore_query_key) if rest or query else {}
 
     def _ambient(self) -> Ids:
         """The ids in a `User` header, or in a `user` cookie."""

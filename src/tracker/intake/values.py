@@ -5,16 +5,20 @@ names another id than the one that is stored.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 import msgspec
 
-Id = str | int | float | None
+Id = str | int | float | bool | None
 Ids = dict[str, str]
-"""`vid`, `sid` and `eid`, as far as a source names them; never an empty text."""
+"""`vid`, `sid` and `eid`, as far as a source names them; "" for a value that is no id.
+
+A source that names one hides those below it, whatever the value.
+"""
 
 NAMES = frozenset({"vid", "sid", "eid"})
+NULL = msgspec.Raw(b"null")
 _UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
                    r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))",
                    re.IGNORECASE | re.ASCII)
@@ -43,8 +47,8 @@ def from_event(text: bytes, wanted: tuple[str, ...]) -> Ids:
     ids = {}
     for name in wanted:
         value = getattr(named, name)
-        if value is not None and value != "":
-            ids[name] = str(value)
+        if value is not None:
+            ids[name] = _spelt(value)
         elif b'"%b"' % name.encode() in text.lower():
             return from_object(text)
     return ids
@@ -56,34 +60,51 @@ def from_object(text: bytes) -> Ids:
         members = _decode_members(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
-    return _ids((name.lower(), _id_of(raw)) for name, raw in members.items())
+    return pick({name: _id_of(raw) for name, raw in members.items()
+                 if name.lower() in NAMES and raw != NULL})
 
 
-def _id_of(raw: msgspec.Raw) -> Id:
+def _id_of(raw: msgspec.Raw) -> str:
     try:
-        return _decode_id(raw)
+        return _spelt(_decode_id(raw))
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+        return ""
 
 
-def from_path(rest: bytes) -> Ids:
-    """The ids among the pairs behind a route's name: split first, then decoded, the last wins."""
+def _spelt(value: Id) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def pick(values: Mapping[str, str]) -> Ids:
+    """The ids among values whose names may be spelt in any case; the exact one counts first."""
+    ids: Ids = {}
+    for name in sorted(values, key=lambda name: (name not in NAMES, name)):
+        if name.lower() in NAMES:
+            ids.setdefault(name.lower(), values[name])
+    return ids
+
+
+def from_link(rest: bytes, query: bytes, ignore_key: str = "") -> Ids:
+    """The ids in the pairs of a path behind its route's name, and in a query, which wins."""
+    return pick({**_path_values(rest), **_query_values(query, ignore_key)})
+
+
+def from_form(form: bytes) -> Ids:
+    """The ids in a form."""
+    return pick(_query_values(form, ""))
+
+
+def _path_values(rest: bytes) -> dict[str, str]:
+    """Path pairs are split first, then decoded; of one name the last counts."""
     parts = rest.split(b"/")
-    return _ids((_text(name).lower(), _text(value))
-                for name, value in zip(parts[::2], parts[1::2], strict=False))
+    return {_text(name): _text(value)
+            for name, value in zip(parts[::2], parts[1::2], strict=False)}
 
 
-def from_query(query: bytes, ignore_key: str = "") -> Ids:
-    """The ids in a query or form; of one name the first counts. None when `ignore_key` is there."""
-    pairs = [(_plus(name), _plus(value)) for name, value in _pairs(query)]
-    if ignore_key and any(name == ignore_key for name, _ in pairs):
-        return {}
-    return _ids((name.lower(), value) for name, value in reversed(pairs))
-
-
-def _ids(pairs: Iterable[tuple[str, Id]]) -> Ids:
-    return {name: str(value) for name, value in pairs
-            if name in NAMES and value is not None and value != ""}
+def _query_values(query: bytes, ignore_key: str) -> dict[str, str]:
+    """Of one name in a query the first counts; nothing does when `ignore_key` is there."""
+    values = {_plus(name): _plus(value) for name, value in reversed(_pairs(query))}
+    return {} if ignore_key and ignore_key in values else values
 
 
 def redirect_target(rest: bytes, query: bytes) -> bytes:

@@ -17,17 +17,21 @@ SESSION_SECONDS = 1_800
 _FIT = re.compile(r"[!#-+\--:<-\[\]-~]{1,200}")
 
 
-def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], own: Ids, secure: bool) -> Headers:
+def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], ambient: Ids, own: str,
+            secure: bool) -> Headers:
     """Set-Cookie headers for a hit with ids in its `body`, in path or query (`link`), in the
-    cookies that came (`jar`), or else its `own`.
+    cookies that came (`jar`), in a `User` header (`ambient`), or else its `own`.
     """
     headers: Headers = ()
-    if "vid" not in body and not jar.get(b"vid"):
-        headers += _cookie("vid", link.get("vid", own["vid"]), VISITOR_SECONDS, secure)
-    if "sid" not in body:
+    if not body.get("vid") and not jar.get(b"vid"):
+        vid = {**ambient, **link, **body}.get("vid") or own
+        headers += _cookie("vid", vid, VISITOR_SECONDS, secure)
+    if not body.get("sid"):
         sent = jar.get(b"sid", b"").decode("latin-1").strip('"')
-        if sent or "sid" in link or not jar.get(b"sess"):
-            headers += _cookie("sid", link.get("sid", sent or own["sid"]), SESSION_SECONDS, secure)
+        named = {**link, **body}
+        if sent or "sid" in named or not jar.get(b"sess"):
+            sid = named.get("sid", sent or ambient.get("sid")) or own
+            headers += _cookie("sid", sid, SESSION_SECONDS, secure)
     return headers
 
 
