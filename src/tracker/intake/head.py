@@ -21,10 +21,11 @@ _COOKIES = re.compile(rb"(?:^|;)\s*(%b)\s*=\s*([^;\r\n]*)" % b"|".join(OUR_COOKI
 class Head:
     """A head taken apart once, in one pass over its text."""
 
-    __slots__ = ("_fields", "raw")
+    __slots__ = ("_cookies", "_fields", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
+        self._cookies: dict[bytes, bytes] | None = None
         self._fields: dict[bytes, list[re.Match[bytes]]] = {}
         for field in _FIELDS(raw.lower()):
             self._fields.setdefault(field[1], []).append(field)
@@ -45,11 +46,16 @@ class Head:
 
     def cookies(self) -> dict[bytes, bytes]:
         """Our cookies; of two with one name the first counts, the one of the nearer path."""
-        found: dict[bytes, bytes] = {}
-        for value in self.values(b"cookie"):
-            for name, text in _COOKIES(value):
-                found.setdefault(name, text.strip())
-        return found
+        if self._cookies is None:
+            self._cookies = {}
+            for field in self._fields.get(b"cookie", ()):
+                for name, text in self._ours(field):
+                    self._cookies.setdefault(name, text)
+        return self._cookies
+
+    def _ours(self, field: re.Match[bytes]) -> list[tuple[bytes, bytes]]:
+        return [(name, text.rstrip())
+                for name, text in _COOKIES(self.raw[field.start(2):field.end(2)])]
 
     def scrubbed(self) -> bytes:
         """The head without Authorization, Proxy-Authorization and cookies that are not ours."""
@@ -68,6 +74,5 @@ class Head:
         """What stays of a field with secrets; like the field, it ends before the line feed."""
         if field[1] != b"cookie":
             return b""
-        value = self.raw[field.start(2):field.end(2)]
-        ours = b"; ".join([b"%b=%b" % (name, text.strip()) for name, text in _COOKIES(value)])
+        ours = b"; ".join([b"%b=%b" % pair for pair in self._ours(field)])
         return self.raw[field.start():field.start(2)] + b" " + ours + b"\r" if ours else b""

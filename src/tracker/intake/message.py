@@ -32,9 +32,9 @@ class Request(NamedTuple):
 
 
 class Answer:
-    """One response; encodes itself once per kind of connection and keeps the bytes."""
+    """One response; keeps its bytes, as most are sent many times."""
 
-    __slots__ = ("_wires", "body", "headers", "length", "status")
+    __slots__ = ("_wire", "body", "headers", "length", "status")
 
     def __init__(self, status: int, headers: Headers = (), body: bytes = b"",
                  length: int | None = None) -> None:
@@ -42,14 +42,15 @@ class Answer:
         self.headers = headers
         self.body = body
         self.length = len(body) if length is None else length
-        self._wires: dict[tuple[bool, bool], bytes] = {}
+        self._wire = b""  # of the most common kind: HTTP/1.1, kept alive
 
     def encode(self, keep_alive: bool, http10: bool = False) -> bytes:
         """The response as it goes over an HTTP/1 connection."""
-        wire = self._wires.get((keep_alive, http10))
-        if wire is None:
-            wire = self._wires[keep_alive, http10] = self._encode(keep_alive, http10)
-        return wire
+        if not keep_alive or http10:
+            return self._encode(keep_alive, http10)
+        if not self._wire:
+            self._wire = self._encode(keep_alive, http10)
+        return self._wire
 
     def _encode(self, keep_alive: bool, http10: bool) -> bytes:
         lines = [b"HTTP/1.%d %d %b" % (not http10, self.status, REASONS.get(self.status, b"-"))]
