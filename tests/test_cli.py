@@ -11,6 +11,7 @@ from tracker.alone import alone
 from tracker.batch import Manifest
 from tracker.batches.deadletters import DeadLetter, DeadLetters
 from tracker.batches.files import BatchFiles
+from tracker.batches.identity import identity
 from tracker.cli import NAMES, run
 from tracker.delivery.cursor import Cursor
 from tracker.hit import Hit, Route, Shape, encode_hit
@@ -150,12 +151,13 @@ def test_batches_that_are_kept_land_again(
         moment = n * 10**18
         files.seal(Manifest("s", n, moment, {}, 0, 0, 0, 0, 0, {}, {}, moment, moment, 0, {}),
                    pa.table({"a": [n]}))
-    Cursor(data / "cursors" / "chdb.json", 1).advance(3)
+    sequencer = identity(data / "batches").sequencer
+    Cursor(data / "cursors" / "chdb.json", sequencer, 1).advance(3)
 
     assert 0 == run(["replay", "--store", "chdb", "--since", "2033-05-18T03:33:20Z"])
 
     assert "batches that the next start lands in chdb again: 2\n" == capsys.readouterr().out
-    assert 1 == Cursor(data / "cursors" / "chdb.json", 1).landed
+    assert 1 == Cursor(data / "cursors" / "chdb.json", sequencer, 1).landed
     with alone(data):
         assert 1 == run(["replay", "--store", "chdb", "--since", "2026-01-01"])
     assert f"a tracker uses {data}: stop it" in capsys.readouterr().err

@@ -4,6 +4,7 @@ The supervisor keeps the other end open; when it dies, however it dies, its chil
 of the file and stop.
 """
 
+import contextlib
 import os
 import pickle
 import signal
@@ -40,8 +41,9 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     if child.stdin is None:
         raise AssertionError
     content = pickle.dumps(task)
-    child.stdin.write(len(content).to_bytes(8, "big") + content)
-    child.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it died at once, which its end will tell
+        child.stdin.write(len(content).to_bytes(8, "big") + content)
+        child.stdin.flush()
     return child
 
 

@@ -45,7 +45,7 @@ class Landing:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         data = settings.data_directory
-        who = identity(data)
+        who = identity(data / "batches")
         self.files = BatchFiles(data / "batches")
         self.files.open()
         newest = self.files.newest.n if self.files.newest else 0
@@ -58,7 +58,7 @@ class Landing:
         self.engine = open_engine(settings)
         self.couriers = tuple(
             Courier(open_store(store, data, self.engine), self.files,
-                    Cursor(data / "cursors" / f"{store.name}.json",
+                    Cursor(data / "cursors" / f"{store.name}.json", who.sequencer,
                            min(self.files.kept(), default=newest + 1)),
                     self.dead)
             for store in settings.stores)

@@ -45,9 +45,16 @@ class _Process:
         if self.child is not None and self.child.poll() is not None:
             self._died(now, self.child.returncode)
         if self.child is None and now >= self.next_start:
-            self.child, self.started = self.launch(), now
+            self._launch(now)
 
-    def _died(self, now: float, code: int) -> None:
+    def _launch(self, now: float) -> None:
+        self.started = now
+        try:
+            self.child = self.launch()
+        except OSError as error:  # no memory, no process, no descriptor: try again later
+            self._died(now, error.strerror)
+
+    def _died(self, now: float, code: int | str | None) -> None:
         self.pause = 0.1 if now - self.started > _STEADY_SECONDS else min(
             max(self.pause * 2, 0.1), _LONGEST_PAUSE)
         self.next_start = now + self.pause

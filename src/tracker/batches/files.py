@@ -73,7 +73,7 @@ class BatchFiles:
         """Read all manifests and delete what was never sealed."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._read_folded()
-        for path in self.directory.glob("*.json"):
+        for path in self.directory.glob("[0-9]*.json"):
             self._read_manifest(path)
         for n in sorted(self._manifests):
             self.totals.add(self._manifests[n])
@@ -97,6 +97,8 @@ class BatchFiles:
     def load(self, n: int) -> Batch:
         """Batch `n`, its table mapped from the file. Raises `FileNotFoundError` if it is gone."""
         path = self.arrow_path(n)
+        if n not in self._manifests:
+            raise FileNotFoundError(path)
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
         return Batch(self._manifests[n], path, table)

@@ -1,4 +1,8 @@
-"""Who this sequencer is: made once with the data directory, the same for ever."""
+"""Who this sequencer is: made once with the directory of its batches, and gone with it.
+
+Numbers of batches begin anew only together with another name, so that no store ever takes a new
+batch for one it has.
+"""
 
 import secrets
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Reads all spools, refines once, drops repeats, seals: hits become batch n, for all stores."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from tracker.batches.pending import Pending
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
-from tracker.spool.reader import SpoolReader
+from tracker.spool.reader import Record, SpoolReader
 
 _IDLE_SECONDS = 0.02
 _FIND_SECONDS = 1.0
@@ -111,6 +112,7 @@ class Sequencer:
         if time.monotonic() - self._looked < _FIND_SECONDS and not self._flushes:
             return
         self._looked = time.monotonic()
+        self._release()
         for directory in sorted(self._spools.iterdir()) if self._spools.exists() else ():
             if directory.name not in self._sources and (directory / "id").exists():
                 reader = SpoolReader(directory)
@@ -127,7 +129,9 @@ class Sequencer:
         for source in self._sources.values():
             while self.pending.has_room():
                 looked, published = self._clock(), source.reader.published()
-                records = source.reader.read(*self.pending.room())
+                records = self._read(source.reader)
+                if records is None:
+                    break
                 if not records:
                     source.seen, source.events = max(source.seen, looked), published.events
                     break
@@ -136,6 +140,26 @@ class Sequencer:
                 source.seen = max(source.seen, self.pending.add(source.reader, records))
                 source.events += self.pending.events - before
         return found
+
+    def _read(self, reader: SpoolReader) -> list[Record] | None:
+        """The next records; None when the disk does not give them now."""
+        try:
+            records = reader.read(*self.pending.room())
+        except OSError as error:
+            self.counts.errors += 1
+            self.last_error = f"a spool cannot be read: {error.strerror}"
+            return None
+        self.last_error = None
+        return records
+
+    def _release(self) -> None:
+        """Let go of segments that are sealed, also what starts without traffic left behind."""
+        sealed = self._sealed()
+        for source in self._sources.values():
+            position = sealed.get(source.reader.spool_id)
+            if position:
+                with contextlib.suppress(OSError):  # a disk that does not work now; asked again
+                    source.reader.release(position.generation, position.sequence)
 
     def _seal(self) -> None:
         """Make the next batch of what is pending; tries again until the disk takes it."""
@@ -146,10 +170,7 @@ class Sequencer:
         self.pending.drop(sealing.hits)
         self.counts.seal.observe(time.monotonic() - started)
         self._count(sealing.manifest)
-        for source in self._sources.values():
-            sealed = sealing.manifest.spools.get(source.reader.spool_id)
-            if sealed:
-                source.reader.release(sealed.generation, sealed.sequence)
+        self._release()
         self._on_sealed(sealing.manifest)
 
     def _count(self, manifest: Manifest) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tracker.alone import alone
 from tracker.batches.files import BatchFiles
+from tracker.batches.identity import identity
 from tracker.delivery.cursor import Cursor
 from tracker.errors import TrackerError
 
@@ -24,5 +25,6 @@ def land_again(data: Path, store: str, since: datetime) -> int:
         if not kept:
             raise TrackerError(f"no batch sealed since {since.isoformat()} is kept; KeepSeconds in"
                                " Spool says how long they stay after all stores have landed them")
-        Cursor(data / "cursors" / f"{store}.json", kept[0]).go_back(kept[0])
+        sequencer = identity(files.directory).sequencer
+        Cursor(data / "cursors" / f"{store}.json", sequencer, kept[0]).go_back(kept[0])
         return len(kept)

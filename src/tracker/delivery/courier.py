@@ -94,6 +94,8 @@ class Courier:
                 continue
             try:
                 self._land(n)
+            except FileNotFoundError:
+                self._miss(n)
             except Exception as error:  # the batch comes again
                 self._away(error)
                 stop.wait(next(waits))
@@ -113,6 +115,13 @@ class Courier:
         self.counts.bytes += batch.path.stat().st_size
         with self._landed:
             self._landed.notify_all()
+
+    def _miss(self, n: int) -> None:
+        """Go on behind rows that are gone: a cursor older than the batches, as from a backup."""
+        oldest = min((kept for kept in self._files.kept() if kept > n),
+                     default=self._next_unsealed())
+        log.error("batches are gone", store=self.store.name, first=n, last=oldest - 1)
+        self.cursor.resume(oldest)
 
     def _land_surely(self, batch: Batch) -> None:
         """Land a batch; what the store refuses is halved until the culprit is set aside.

@@ -15,8 +15,12 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct):
-    """The last batch landed, and what was missed; `suspended` since that batch, if at all."""
+    """The last batch of `sequencer` that landed, and what was missed.
 
+    `suspended` since that batch, if at all.
+    """
+
+    sequencer: str
     landed: int
     gaps: list[Gap] = msgspec.field(default_factory=list)
     suspended: bool = False
@@ -25,15 +29,16 @@ class Position(msgspec.Struct):
 class Cursor:
     """A file per store with its `Position`."""
 
-    def __init__(self, path: Path, oldest_kept: int) -> None:
-        """A store without a file begins at the oldest batch that is still here."""
+    def __init__(self, path: Path, sequencer: str, oldest_kept: int) -> None:
+        """A store without a file for this sequencer begins at the oldest batch still here."""
         self._path = path
         if path.exists():
             self.position = msgspec.json.decode(path.read_bytes(), type=Position)
-            return
+            if self.position.sequencer == sequencer:
+                return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         missed = [Gap(1, oldest_kept - 1)] if oldest_kept > 1 else []
-        self._save(Position(oldest_kept - 1, missed))
+        self._save(Position(sequencer, oldest_kept - 1, missed))
 
     @property
     def landed(self) -> int:
@@ -42,23 +47,26 @@ class Cursor:
 
     def advance(self, n: int) -> None:
         """Batch `n` is in, in every table."""
-        self._save(Position(n, self.position.gaps))
+        self._save(self._at(n, self.position.gaps))
 
     def suspend(self) -> None:
         """Give up waiting for the store: batches behind the cursor may go."""
-        self._save(Position(self.landed, self.position.gaps, suspended=True))
+        self._save(self._at(self.landed, self.position.gaps, suspended=True))
 
     def resume(self, oldest_kept: int) -> None:
         """Go on with the oldest batch that is still here; what went meanwhile is a gap."""
         gaps = self.position.gaps
         if oldest_kept > self.landed + 1:
             gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
-        self._save(Position(max(self.landed, oldest_kept - 1), gaps))
+        self._save(self._at(max(self.landed, oldest_kept - 1), gaps))
 
     def go_back(self, n: int) -> None:
         """Land batch `n` and all behind it again; what was missed from there on is no gap then."""
         gaps = [Gap(gap.first, min(gap.last, n - 1)) for gap in self.position.gaps if gap.first < n]
-        self._save(Position(min(self.landed, n - 1), gaps))
+        self._save(self._at(min(self.landed, n - 1), gaps))
+
+    def _at(self, landed: int, gaps: list[Gap], *, suspended: bool = False) -> Position:
+        return Position(self.position.sequencer, landed, gaps, suspended)
 
     def _save(self, position: Position) -> None:
         replace_durably(self._path, msgspec.json.encode(position))
