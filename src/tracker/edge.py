@@ -63,11 +63,19 @@ class Edge:
         previous = self._file.previous(EdgeSnapshot)
         self._before = previous.counts if previous is not None else None
         self._index = index
+        self.budget = settings.spool.bytes
         self._run = run_directory
         self._supervisor = os.getppid()
 
     async def serve(self, sockets: list[tuple[Listener, socket.socket]], parent_pipe: int) -> None:
         """Serve until told to stop."""
+        await self.start(sockets)
+        calm_gc()
+        await stop_signal(asyncio.get_running_loop(), parent_pipe)
+        await self.stop()
+
+    async def start(self, sockets: list[tuple[Listener, socket.socket]]) -> None:
+        """Open the spool, then the door."""
         loop = asyncio.get_running_loop()
         settings = self.settings
         self.door = Door(settings.door, Intake(settings.intake, new_tail()),
@@ -79,13 +87,9 @@ class Edge:
                             tuple(store.name for store in settings.stores), self.snapshot)
         app = application(self.door, settings.intake, overview, time.time)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
-        self._look()
-        servers = [await self._listen(loop, *pair) for pair in sockets]
-        calm_gc()
-        looking = asyncio.create_task(self._keep_looking())
-        await stop_signal(loop, parent_pipe)
-        looking.cancel()
-        await self._stop(servers)
+        self.look()
+        self._servers = [await self._listen(loop, *pair) for pair in sockets]
+        self._looking = asyncio.create_task(self._keep_looking())
 
     async def _listen(self, loop: asyncio.AbstractEventLoop, listener: Listener,
                       sock: socket.socket) -> asyncio.Server:
@@ -99,8 +103,10 @@ class Edge:
             factory, sock=sock, backlog=BACKLOG,
             ssl=tls_context(self.settings) if listener.tls else None)
 
-    async def _stop(self, servers: list[asyncio.Server]) -> None:
-        for server in servers:
+    async def stop(self) -> None:
+        """Accept nothing more, answer what is in flight, close the spool."""
+        self._looking.cancel()
+        for server in self._servers:
             server.close()
         await self.door.stop(self.settings.stop_seconds * 0.8)
         await asyncio.to_thread(self.spool.close)
@@ -112,7 +118,7 @@ class Edge:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                self._look()
+                self.look()
             except Exception as error:
                 self.door.failed(error)
 
@@ -125,8 +131,8 @@ class Edge:
         """Why nothing more may be accepted: the budget of the disk, or the store process says."""
         data = self.settings.data_directory
         used = usage(data / "spool") + usage(data / "batches")
-        if used > self.settings.spool.bytes:
-            return f"the spool's budget of {self.settings.spool.bytes} bytes is spent"
+        if used > self.budget:
+            return f"the spool's budget of {self.budget} bytes is spent"
         store = read_store(self._run, self._supervisor)
         return store.blocked if store is not None else None
 

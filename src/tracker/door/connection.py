@@ -18,6 +18,9 @@ LINE_BYTES = 16 << 10
 AHEAD_BYTES = 64 << 10
 """What a client may send ahead of its answer before its socket is read no more."""
 
+JUDGED_BYTES = 2 << 10
+"""What is no request is refused as soon as this much has come, not at the end of its head."""
+
 BODY_STEP = 16 << 10
 """How much of a body must come within `body_seconds`, and again within the next ones."""
 
@@ -49,8 +52,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = ("_accepted", "_buffer", "_chunks", "_clogged", "_door", "_goal", "_head",
-                 "_http10", "_keep", "_missing", "_peer", "_reserved", "_route", "_searched",
-                 "_secure", "_whole", "age", "spoke", "state", "transport")
+                 "_http10", "_keep", "_missing", "_paused", "_peer", "_reserved", "_route",
+                 "_searched", "_secure", "_whole", "age", "spoke", "state", "transport")
 
     def __init__(self, door: "Door", secure: bool) -> None:
         self._door = door
@@ -68,7 +71,8 @@ class Connection(asyncio.Protocol):
         self._accepted: Accepted | None = None  # in state SPOOL
         self._head = b""
         self._whole = b""
-        self._clogged = False
+        self._clogged = False  # the client does not read; reading is paused
+        self._paused = False  # reading is paused because much has come ahead
         self.transport: asyncio.Transport | None = None
         self.state = State.READY
         self.age = 0.0  # seconds in this state, as the sweep counts them
@@ -121,7 +125,7 @@ class Connection(asyncio.Protocol):
         """The client has read its answers."""
         self._clogged = False
         self.age = 0.0
-        if self.transport is not None and self.state is not State.GONE:
+        if self.transport is not None and self.state is not State.GONE and not self._paused:
             self.transport.resume_reading()
 
     # One request.
@@ -180,7 +184,7 @@ class Connection(asyncio.Protocol):
             return
         else:
             self._reply(accepted.answer)
-        if self._buffer:
+        if self._buffer or self._paused:
             self._go_on()
 
     def _reply(self, answer: Answer) -> None:
@@ -197,8 +201,10 @@ class Connection(asyncio.Protocol):
     def _go_on(self) -> None:
         while self._buffer and self.state is State.READY:
             self._sort()
-        if self.state < State.SPOOL and self.transport is not None and not self._clogged:
-            self.transport.resume_reading()
+        if self._paused and self.state < State.SPOOL and not self._clogged:
+            self._paused = False
+            if self.transport is not None:
+                self.transport.resume_reading()
 
     def _sort(self) -> None:
         """Take one request from the buffer, or wait for the rest of it."""
@@ -215,7 +221,9 @@ class Connection(asyncio.Protocol):
         self._route = route or ""
         if end > self._door.settings.header_bytes or sum(map(len, words)) > LINE_BYTES:
             self._refuse_head()
-        elif route is None or words[2] not in {b"HTTP/1.1", b"HTTP/1.0"}:
+        elif words[-1] not in {b"HTTP/1.1", b"HTTP/1.0"}:
+            self._refuse_malformed()
+        elif route is None:
             self._hand_over(self._buffer)
         else:
             self._http10 = words[2] == b"HTTP/1.0"
@@ -248,7 +256,8 @@ class Connection(asyncio.Protocol):
             self._refuse_malformed()
 
     def _wait_for_head(self) -> None:
-        if self._searched == 0 and self._door.framing.judge(self._buffer) is Verdict.MALFORMED:
+        if self._searched < JUDGED_BYTES and \
+                self._door.framing.judge(self._buffer) is Verdict.MALFORMED:
             self._refuse_malformed()
             return
         self._searched = len(self._buffer)
@@ -291,6 +300,7 @@ class Connection(asyncio.Protocol):
             self._buffer += data
             if self.state is not State.HEAD:
                 if len(self._buffer) > AHEAD_BYTES and self.transport is not None:
+                    self._paused = True
                     self.transport.pause_reading()
                 return
         self._become(State.READY)

@@ -24,6 +24,8 @@ SPOKES = 8
 TURN_SECONDS = 1.0
 """How long until the sweep comes to the same connection again, at most."""
 
+RETRY = (b"retry-after", b"1")
+
 log = structlog.get_logger("tracker.door")
 
 
@@ -61,7 +63,7 @@ class Door:
         self.short_bytes = min(LINE_BYTES, settings.header_bytes, settings.body_bytes)
         self.framing = Framing()
         self.accept = intake.accept
-        self.refusal = intake.refusal
+        self._refusal = intake.refusal
         self.stopping = False
         self.received = 0
         self.reserved = 0
@@ -115,12 +117,19 @@ class Door:
         """The request is complete, or will not be."""
         self.reserved -= size
 
+    def refusal(self, error: RequestRefused, head: bytes) -> Answer:
+        """The answer that tells a client why; with 503, when to come again."""
+        answer = self._refusal(error, head)
+        if error.status != 503 or RETRY in answer.headers:
+            return answer
+        return answer.with_headers((RETRY,))
+
     def unavailable(self, error: SpoolUnavailable, head: bytes) -> Answer:
         """The answer while hits cannot be made durable. What is wrong is said to the log only."""
         del error
         refused = RequestRefused(503, "unavailable",
                                  "Nothing was accepted; send the same again in a second.")
-        return self.refusal(refused, head).with_headers(((b"retry-after", b"1"),))
+        return self.refusal(refused, head)
 
     def failure(self) -> Answer:
         """The answer to a request that we failed at."""

@@ -1,0 +1,274 @@
+"""What the tracker tells about itself, with and without its other processes."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.worker import POST, Response, Worker, settings_for, working
+from tracker.metrics import (
+    Accounting,
+    EdgeCounts,
+    EdgeSnapshot,
+    LandingCounts,
+    SnapshotFile,
+    Stamp,
+    StoreCounts,
+    StoreSnapshot,
+    StoreState,
+)
+from tracker.settings import IntakeSettings
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    public = tmp_path / "public"
+    (public / "deep").mkdir(parents=True)
+    (public / "a.txt").write_text("a file")
+    (public / ".env").write_text("secret")
+    (public / "deep" / "index.html").write_text("an index")
+    (public / "bare").mkdir()
+    (tmp_path / "outside.txt").write_text("not for you")
+    with working(settings_for(tmp_path / "data",
+                              intake=IntakeSettings(static_directory=public))) as worker:
+        yield worker
+
+
+def get(worker: Worker, path: str, method: str = "GET", headers: str = "") -> Response:
+    with worker.connect() as client:
+        return client.ask(f"{method} {path} HTTP/1.1\r\nHost: tracker.test\r\n{headers}"
+                          "Connection: close\r\n\r\n".encode(), method)
+
+
+def store_snapshot(written: float, **states: StoreState) -> StoreSnapshot:
+    return StoreSnapshot(
+        Stamp("store", os.getppid(), 1, "0", written, written),
+        LandingCounts(stores={name: StoreCounts(batches=2, events=20) for name in states}),
+        Accounting(accepted=23, landed=dict.fromkeys(states, 20), filtered={"bot": 1},
+                   quarantined={"not_json": 1}, duplicate=1),
+        states)
+
+
+def tell(worker: Worker, snapshot: StoreSnapshot) -> None:
+    SnapshotFile(worker.settings.data_directory / "run", "store", "0").write(snapshot)
+
+
+def samples(worker: Worker) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    text = get(worker, "/metrics").body.decode()
+    return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text) for sample in family.samples}
+
+
+def test_ping_says_pong(worker: Worker) -> None:
+    response = get(worker, "/ping")
+
+    assert (response.status, response.body) == (200, b"pong")
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+def test_status_names_client_connections_and_version(worker: Worker) -> None:
+    response = get(worker, "/status")
+
+    assert response.headers["content-type"] == "application/json"
+    values = {pair["Key"]: pair["Value"] for pair in response.json()}
+    assert values == {"client": "127.0.0.1", "conns": 1, "version": "0.1.0"}
+
+
+def test_clear_asks_the_browser_to_forget(worker: Worker) -> None:
+    assert get(worker, "/clear").headers["clear-site-data"] == '"*"'
+
+
+@pytest.mark.parametrize(("path", "method", "status", "code"), [
+    ("/nothing", "GET", 404, "not_found"),
+    ("/", "GET", 404, "not_found"),
+    ("/tr/v1/none/", "POST", 404, "not_found"),
+    ("/tr/v2/tr/", "POST", 404, "not_found"),
+    ("/ping", "DELETE", 405, "method_not_allowed"),
+])
+def test_what_is_not_there_has_the_error_shape(worker: Worker, path: str, method: str,
+                                               status: int, code: str) -> None:
+    response = get(worker, path, method)
+
+    assert (response.status, response.code) == (status, code)
+    assert set(response.json()["error"]) == {"code", "message", "field"}
+
+
+@pytest.mark.parametrize(("path", "status", "body"), [
+    ("a.txt", 200, b"a file"),
+    ("deep/", 200, b"an index"),
+    ("bare/", 404, None),
+    ("", 404, None),
+    (".env", 404, None),
+    ("deep/../.env", 404, None),
+    ("%2e%65nv", 404, None),
+    ("../outside.txt", 404, None),
+    ("..%2foutside.txt", 404, None),
+    ("%2e%2e/outside.txt", 404, None),
+    ("/etc/passwd", 404, None),
+    ("%2fetc%2fpasswd", 404, None),
+    ("a.txt%00", 404, None),
+    ("a.txt/", 404, None),
+    ("x" * 5000, 404, None),
+])
+def test_only_files_below_the_directory_are_served(worker: Worker, path: str, status: int,
+                                                   body: bytes | None) -> None:
+    response = get(worker, "/tr/v1/pub/" + path)
+
+    assert response.status == status
+    if body is not None:
+        assert response.body == body
+    else:
+        assert response.code == "not_found"
+    assert len(worker.hits()) == 1
+
+
+def test_files_know_ranges_and_dates(worker: Worker) -> None:
+    whole = get(worker, "/tr/v1/pub/a.txt")
+    part = get(worker, "/tr/v1/pub/a.txt", headers="Range: bytes=2-\r\n")
+    same = get(worker, "/tr/v1/pub/a.txt", headers=f"If-None-Match: {whole.headers['etag']}\r\n")
+
+    assert (part.status, part.body) == (206, b"file")
+    assert same.status == 304
+
+
+def test_without_a_directory_there_are_no_files(tmp_path: Path) -> None:
+    with working(settings_for(tmp_path)) as worker:
+        assert get(worker, "/tr/v1/pub/a.txt").status == 404
+        assert len(worker.hits()) == 1
+
+
+def test_health_is_ok_when_all_is(worker: Worker) -> None:
+    tell(worker, store_snapshot(time.time(), chdb=StoreState(True, 3, 0.5, None, 7)))
+    response = get(worker, "/health")
+
+    assert response.status == 200
+    body = response.json()
+    assert body["status"] == "ok"
+    assert body["stores"] == {"chdb": {"reachable": True, "lag_events": 3, "lag_seconds": 0.5,
+                                       "last_error": None}}
+
+
+@pytest.mark.parametrize(("snapshot", "error"), [
+    (None, "the store process does not run; it is started again"),
+    (store_snapshot(time.time() - 60, chdb=StoreState(True)),
+     "the store process does not run; it is started again"),
+    (store_snapshot(time.time() + 60, chdb=StoreState(False, last_error="disk full")),
+     "disk full"),
+    (store_snapshot(time.time() + 60), None),
+])
+def test_health_is_degraded_while_a_store_is_away(
+        worker: Worker, snapshot: StoreSnapshot | None, error: str | None) -> None:
+    if snapshot is not None:
+        tell(worker, snapshot)
+    response = get(worker, "/health")
+
+    assert response.status == 200
+    body = response.json()
+    assert body["status"] == "degraded"
+    assert body["stores"]["chdb"]["reachable"] is False
+    assert body["stores"]["chdb"]["last_error"] == error
+
+
+def test_health_is_failing_while_the_spool_refuses(worker: Worker) -> None:
+    tell(worker, store_snapshot(time.time(), chdb=StoreState(True)))
+    worker.call(worker.edge.spool.block, "the budget is spent")
+    response = get(worker, "/health")
+    worker.call(worker.edge.spool.block, None)
+
+    assert response.status == 503
+    assert response.json()["status"] == "failing"
+    assert response.json()["spool"]["last_error"] == "the budget is spent"
+
+
+def test_the_store_process_can_close_the_door(worker: Worker) -> None:
+    snapshot = store_snapshot(time.time(), chdb=StoreState(False))
+    snapshot.blocked = "a critical store is away for too long"
+    tell(worker, snapshot)
+    worker.call(worker.edge.look)
+    with worker.connect() as client:
+        assert client.ask(POST).status == 503
+    snapshot.blocked = None
+    tell(worker, snapshot)
+    worker.call(worker.edge.look)
+    with worker.connect() as client:
+        assert client.ask(POST).status == 200
+
+
+def test_a_spent_budget_closes_the_door(tmp_path: Path) -> None:
+    with working(settings_for(tmp_path)) as worker:
+        batches = tmp_path / "batches"
+        batches.mkdir()
+        worker.edge.budget = 20 << 20
+        (batches / "1.arrow").write_bytes(bytes(30 << 20))
+        worker.call(worker.edge.look)
+        with worker.connect() as client:
+            refused = client.ask(POST)
+        (batches / "1.arrow").unlink()
+        worker.call(worker.edge.look)
+        with worker.connect() as client:
+            accepted = client.ask(POST)
+
+    assert (refused.status, accepted.status) == (503, 200)
+
+
+def test_metrics_speak_of_all_processes(worker: Worker) -> None:
+    with worker.connect() as client:
+        client.ask(POST)
+    tell(worker, store_snapshot(time.time(), chdb=StoreState(True, 3, 0.5, None, 7)))
+    other = EdgeSnapshot(Stamp("w1", os.getppid(), 2, "0", 1.0, time.time()), EdgeCounts(), 5)
+    other.counts.door.hits = 10
+    other.counts.door.requests = {"tr 200": 10}
+    other.counts.spool.sync.counts = [0] * 16
+    SnapshotFile(worker.settings.data_directory / "run", "w1", "0").write(other)
+    found = samples(worker)
+
+    def value(name: str, **labels: str) -> float | None:
+        return found.get((name, tuple(sorted(labels.items()))))
+
+
+    assert value("tracker_door_hits_total") == 11
+    assert value("tracker_requests_total", route="tr", status="200") == 11
+    assert value("tracker_door_connections") == 6
+    assert value("tracker_spool_sync_seconds_count") == 1
+    assert value("tracker_store_lag_events", store="chdb") == 3
+    assert value("tracker_store_events_total", store="chdb") == 20
+    assert value("tracker_store_insert_seconds_count", store="chdb") == 0
+    assert value("tracker_events_accepted_total") == 23
+    assert value("tracker_events_landed_total", store="chdb") == 20
+    assert value("tracker_events_filtered_total", reason="bot") == 1
+    assert value("tracker_events_quarantined_total", reason="not_json") == 1
+    assert value("tracker_events_duplicate_total") == 1
+    assert value("tracker_build_info", version="0.1.0") == 1
+    for process in ("w0", "w1", "store"):
+        assert value("tracker_process_up", process=process) == 1
+
+
+
+def test_metrics_say_when_the_store_process_is_down(worker: Worker) -> None:
+    found = samples(worker)
+
+    assert found["tracker_process_up", (("process", "store"),)] == 0
+    assert found["tracker_store_reachable", (("store", "chdb"),)] == 0
+
+
+def test_counters_go_on_where_a_dead_worker_left_them(tmp_path: Path) -> None:
+    for _ in range(2):
+        with working(settings_for(tmp_path)) as worker:
+            with worker.connect() as client:
+                client.ask(POST)
+            found = samples(worker)
+
+    assert found["tracker_door_hits_total", ()] == 2
+    assert found["tracker_spool_hits_total", ()] == 2
+    assert found["tracker_spool_sync_seconds_count", ()] == 2
+
+
+def test_snapshots_of_another_life_do_not_count(tmp_path: Path) -> None:
+    old = EdgeSnapshot(Stamp("w0", 1, 2, "0", 1.0, time.time()), EdgeCounts())
+    old.counts.door.hits = 99
+    SnapshotFile(tmp_path / "run", "w0", "0").write(old)
+    with working(settings_for(tmp_path)) as worker:
+        assert samples(worker)["tracker_door_hits_total", ()] == 0
