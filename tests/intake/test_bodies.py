@@ -189,10 +189,11 @@ def test_deep_nesting_is_refused_quickly(client: Client, body: bytes) -> None:
 
 @pytest.mark.parametrize(("text", "depth"), [
     (b"{}", 1), (b'{"a":[{}]}', 3), (b'{"a":"[[[[","b":"\\"[["}', 1), (b'{"a":[[],[[]]]}', 4),
+    (b"[" * 8 + b"]" * 8, 8), (b"[" * 9 + b"]" * 9, 9), (b"[[],[" + b"[" * 60 + b"]" * 62, 62),
     (b'{"a":"\\\\","b":[]}', 2), (b'{"]":[[{"[":"]"}]]}', 4),
 ])
 def test_depth_counts_brackets_outside_of_texts(text: bytes, depth: int) -> None:
-    assert depth == bodies.depth_of(bodies.outline_of(text), 64)
+    assert depth == bodies.depth_of(bodies.outline_of(text))
 
 
 def test_keys_are_counted_at_all_levels(client: Client) -> None:

@@ -1,7 +1,9 @@
 """What a body is, and whether it may pass: JSON, form or lines, within its bounds."""
 
 import re
+from array import array
 from collections.abc import Callable
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +15,8 @@ from tracker.settings import IntakeSettings
 BOM = b"\xef\xbb\xbf"
 SPACE = b" \t\r\n"
 SHORTEST_KEY = 5  # bytes of `"":1,`
+PEELED = 8  # levels that hardly an event is deeper than
+MENDED = 200_000  # backslashes in a body that is worth the time
 READABLE = 4  # times the depth bound: an array with deeper events is refused as a whole
 
 
@@ -109,7 +113,7 @@ class BodyReader:
         if not deep and not wide:
             return None
         outline = outline_of(text)
-        if depth_of(outline, self._depth) > self._depth:
+        if depth_of(outline) > self._depth:
             return self._too_deep()
         if outline.count(b":") > self._keys:
             return Fault("too_many_keys", f"An event has more than {self._keys} keys.")
@@ -132,14 +136,16 @@ class BodyReader:
 
     def _array(self, data: bytes) -> Body:
         try:
-            texts = [bytes(raw) for raw in _split_array(data)]
+            elements = _split_array(data)
         except RecursionError:
             raise RequestRefused(400, *self._too_deep()) from None
         except msgspec.DecodeError as error:
             if (mended := mend_surrogates(data)) != data:
                 return self._array(mended)
             raise RequestRefused(400, "not_json", f"Not valid JSON: {error}.") from None
-        return self._batch(data, Shape.ARRAY, texts, self._fault_of_element)
+        self._hold_count(len(elements))
+        return self._batch(data, Shape.ARRAY, [bytes(raw) for raw in elements],
+                           self._fault_of_element)
 
     def _fault_of_element(self, text: bytes) -> Fault | None:
         """Like `fault` for text that is known to be JSON."""
@@ -147,12 +153,12 @@ class BodyReader:
         if fault is None:
             return None if text.startswith(b"{") else NOT_AN_OBJECT
         # Whoever reads the array later must get past this element too.
-        most = READABLE * self._depth
-        if fault.code == "too_deep" and depth_of(outline_of(text), most) > most:
+        if fault.code == "too_deep" and depth_of(outline_of(text)) > READABLE * self._depth:
             raise RequestRefused(400, *fault)
         return fault
 
     def _lines(self, data: bytes, lines: list[bytes]) -> Body:
+        self._hold_count(len(lines))
         mended = mend_surrogates(data)
         if mended != data:
             return self._lines(mended, lines_of(mended))
@@ -165,11 +171,6 @@ class BodyReader:
 
     def _batch(self, data: bytes, shape: Shape, texts: list[bytes],
                fault_of: Callable[[bytes], Fault | None]) -> Body:
-        if len(texts) > self._events:
-            raise RequestRefused(413, "too_many_events", f"The body holds {len(texts)} events; at"
-                                 f" most {self._events} are taken at once.")
-        if not texts:
-            raise RequestRefused(400, "empty_batch", "The array holds no event.")
         events: list[bytes | None] = []
         refused = []
         for index, text in enumerate(texts):
@@ -182,6 +183,13 @@ class BodyReader:
             raise RequestRefused(400, worst.code, f"None of the {len(texts)} events can be taken;"
                                  f" the first: {worst.message}", worst.field)
         return Body(data, shape, events, refused)
+
+    def _hold_count(self, count: int) -> None:
+        if count > self._events:
+            raise RequestRefused(413, "too_many_events", f"The body holds {count} events; at most"
+                                 f" {self._events} are taken at once.")
+        if not count:
+            raise RequestRefused(400, "empty_batch", "The array holds no event.")
 
     def _form(self, data: bytes) -> Body:
         if data.count(b"&") >= self._keys:
@@ -217,18 +225,22 @@ def outline_of(text: bytes) -> bytes:
     return b"".join(text.split(b'"')[::2]).translate(_SQUARE, _NO_BRACKET)
 
 
-def depth_of(outline: bytes, most: int) -> int:
-    """How deep brackets nest, or `most` + 1 if deeper; each round peels the innermost level."""
+def depth_of(outline: bytes) -> int:
+    """How deep brackets nest: levels are peeled from inside, what is left is walked through."""
     brackets = outline.replace(b":", b"")
-    depth = 0
-    while brackets and depth <= most:
+    for peeled in range(PEELED):
+        if not brackets:
+            return peeled
         brackets = brackets.replace(b"[]", b"")
-        depth += 1
-    return depth
+    steps = array("b", brackets.translate(_STEPS))
+    return PEELED + max(accumulate(steps), default=0)
 
 
-_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-                     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+_STEPS = bytes.maketrans(b"[]", b"\x01\xff")  # read as signed bytes: in and out
+
+_HALF_OR_PAIR = re.compile(rb"\\u[dD][89a-fA-F]").search
+_HALVES = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+                     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\)").sub
 
 
 def mend_surrogates(text: bytes) -> bytes:
@@ -236,6 +248,6 @@ def mend_surrogates(text: bytes) -> bytes:
 
     JSON allows them, UTF-8 does not, and the reader refuses them.
     """
-    if b"\\u" not in text:
+    if _HALF_OR_PAIR(text) is None or text.count(b"\\") > MENDED:
         return text
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], text)
+    return _HALVES(lambda found: rb"\ufffd" if found[1] else found[0], text)
