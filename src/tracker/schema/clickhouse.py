@@ -70,7 +70,9 @@ def create_table(table: Table, database: str = DATABASE) -> str:
     columns = ",\n    ".join([
         *(_declared(column) for column in table.columns),
         *(f"{quoted(alias.name)} String ALIAS {alias.clickhouse} COMMENT {text(alias.about)}"
-          for alias in table.aliases)])
+          for alias in table.aliases),
+        *(f"INDEX {name}_lookup {quoted(name)} TYPE bloom_filter GRANULARITY 1"
+          for name in table.lookups)])
     month = f"PARTITION BY toYYYYMM({quoted(table.month)})\n" if table.month else ""
     return (f"CREATE TABLE IF NOT EXISTS {database}.{table.name}\n(\n    {columns}\n)\n"
             f"ENGINE = {_engine(table)}\n{month}"

@@ -32,6 +32,7 @@ class Table:
 
     `order`    its key, in sorting order; names of columns
     `month`    the column by whose month it is cut into partitions; None is one partition
+    `lookups`  columns by whose value single rows are asked for, in spite of the key
     `aliases`  columns that are not stored; `SELECT *` leaves them out
     """
 
@@ -43,6 +44,7 @@ class Table:
     version: str | None = None
     sums: tuple[str, ...] = ()
     month: str | None = None
+    lookups: tuple[str, ...] = ()
     aliases: tuple[Alias, ...] = ()
 
     def column(self, name: str) -> Column:

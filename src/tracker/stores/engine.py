@@ -22,11 +22,14 @@ Session = Any
 """A connection of the engine; it runs one statement at a time. The driver ships no types."""
 
 
-def _server_settings(memory_bytes: int) -> dict[str, int]:
+def _server_settings(memory_bytes: int | None) -> dict[str, float]:
     """Settings of the server inside: small caches and pools, for a process that shares a machine.
 
-    `max_server_memory_usage` bounds all queries, inserts and merges together.
+    The first bounds all queries, inserts and merges together.
     """
+    memory: dict[str, float] = (
+        {"max_server_memory_usage_to_ram_ratio": 0.5} if memory_bytes is None
+        else {"max_server_memory_usage": memory_bytes})
     caches = {
         "mark_cache_size": 64 << 20,
         "index_mark_cache_size": 8 << 20,
@@ -43,9 +46,12 @@ def _server_settings(memory_bytes: int) -> dict[str, int]:
         "background_schedule_pool_initial_size": 2,
         "max_thread_pool_size": 256,
         "max_thread_pool_free_size": 8,
+        "max_active_parts_loading_thread_pool_size": 4,
+        "max_outdated_parts_loading_thread_pool_size": 4,
+        "max_parts_cleaning_thread_pool_size": 4,
         "os_threads_nice_value_merge_mutate": 10,
     }
-    return {"max_server_memory_usage": memory_bytes} | caches | pools
+    return memory | caches | pools
 
 
 class Engine:
@@ -54,9 +60,11 @@ class Engine:
     Never fork a process that has opened it: a query in the child hangs. The engine takes over the
     handlers of some signals; `open` in the main thread gives Python's own back, so open it there
     before anything needs them, or set handlers after opening.
+
+    It may use `memory_bytes`, by default half of what the machine or the container has.
     """
 
-    def __init__(self, directory: Path, memory_bytes: int = 2 << 30) -> None:
+    def __init__(self, directory: Path, memory_bytes: int | None = None) -> None:
         self.directory = directory
         self._memory_bytes = memory_bytes
         self._base: Session = None
@@ -89,7 +97,7 @@ class Engine:
                 self._base.close()
                 self._base = None
 
-    def _session(self, settings: dict[str, int]) -> Session:
+    def _session(self, settings: dict[str, float]) -> Session:
         options = "&".join(f"{name}={value}" for name, value in settings.items())
         return _connect(f"{self.directory}?{options}" if options else str(self.directory))
 
