@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test test-unit test-crash fmt lint types layers bench schema build clean
+.PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
+	bench-smoke bench-setup schema build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,10 +36,10 @@ test-crash: $(READY) ## kill processes at random moments, 100 rounds
 	TRACKER_CRASH_ROUNDS=100 $(BIN)/pytest -m crash --timeout 3600
 
 fmt: $(READY) ## mend what ruff can mend
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff check --fix src tests bench
 
 lint: $(READY) ## ruff
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff check src tests bench
 
 types: $(READY) ## mypy --strict
 	$(BIN)/mypy
@@ -48,6 +49,12 @@ layers: $(READY) ## which room may import which
 
 bench: $(READY) ## measure speed; results in bench/results
 	$(BIN)/python bench/run.py
+
+bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
+	$(BIN)/python bench/run.py --smoke
+
+bench-setup: ## install what the benchmark compares with (Debian, as root)
+	apt-get install --yes --no-install-recommends nginx wrk
 
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl

@@ -1,0 +1,1 @@
+"""Measures the tracker beside others, in one run: `make bench`."""

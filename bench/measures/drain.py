@@ -1,0 +1,79 @@
+"""What the store process needs to bring events from the spool into the embedded engine."""
+
+import os
+import signal
+import time
+
+from bench.rig import procs
+from bench.rig.bench import Bench
+from bench.rig.scenario import Figure, Result, Scenario
+from bench.rig.servers import Tracker
+from bench.rig.wrk import drive
+
+_ROUNDS = 3
+_FILL_SECONDS = 10.0
+_LOOK_SECONDS = 0.25
+_QUIET_SHARE = 0.1
+_QUIET_LOOK_SECONDS = 1.0
+_QUIET_PATIENCE_SECONDS = 20.0
+
+
+def drain(bench: Bench, scenario: Scenario) -> Result:
+    """Events/s of one core: events landed over the CPU time of the store process.
+
+    Made traffic is accepted while the store process is stopped (SIGSTOP); then it goes on with
+    nothing else running, until all has landed.
+    """
+    del scenario
+    tracker = bench.start_tracker()
+    try:
+        rounds = [_round(bench, tracker)
+                  for _ in range(min(_ROUNDS, bench.plan.rounds))]
+        accepted, landed = bench.settle(tracker)
+    finally:
+        tracker.discard()
+    per_core, wall, micros, with_merges, events = zip(*rounds, strict=True)
+    ours = Figure("tracker", "events/s of a core", per_core)
+    result = Result(ours, ours.spread.median)
+    result.more = [
+        Figure("on all cores", "events/s", wall),
+        Figure("CPU", "µs an event", micros),
+        Figure("CPU with the merges after it", "µs an event", with_merges),
+        Figure("backlog", "events", events),
+    ]
+    if accepted != landed:
+        result.faults.append(f"{landed} of {accepted} accepted events landed")
+    return result
+
+
+def _round(bench: Bench, tracker: Tracker) -> tuple[float, float, float, float, float]:
+    store = tracker.processes()["store"]
+    landed = tracker.landed()
+    os.kill(store, signal.SIGSTOP)
+    try:
+        drive(bench.traffic(), tracker.url, 1.0 if bench.plan.smoke else _FILL_SECONDS)
+        events = tracker.accepted() - landed
+        cpu, start = procs.cpu_seconds(store), time.monotonic()
+    finally:
+        os.kill(store, signal.SIGCONT)
+    until = start + 4 * bench.plan.settle_seconds
+    while tracker.metrics()["tracker_events_landed_total"] < landed + events:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{events} events did not land in {until - start:g} s")
+        time.sleep(_LOOK_SECONDS)
+    wall, spent = time.monotonic() - start, procs.cpu_seconds(store) - cpu
+    if not bench.plan.smoke:
+        _wait_until_quiet(store)
+    merged = procs.cpu_seconds(store) - cpu
+    return (events / spent, events / wall, spent / events * 1e6, merged / events * 1e6,
+            float(events))
+
+
+def _wait_until_quiet(pid: int) -> None:
+    """Until a process does next to nothing, for a while at most."""
+    until = time.monotonic() + _QUIET_PATIENCE_SECONDS
+    while time.monotonic() < until:
+        before = procs.cpu_seconds(pid)
+        time.sleep(_QUIET_LOOK_SECONDS)
+        if procs.cpu_seconds(pid) - before < _QUIET_SHARE * _QUIET_LOOK_SECONDS:
+            return

@@ -1,0 +1,86 @@
+"""Everything at once on all cores, for minutes: does what is accepted also land, and keep up?"""
+
+import time
+
+from bench.rig import procs, wrk
+from bench.rig.bench import Bench
+from bench.rig.figures import trend
+from bench.rig.scenario import Figure, Result, Scenario
+from bench.rig.servers import Tracker
+
+_SAMPLE_SECONDS = 1.0
+_MEGABYTE = 1e6
+
+
+def sustain(bench: Bench, scenario: Scenario) -> Result:
+    """Events/s from the first request until the last event landed; load, edge, store unpinned."""
+    seconds = max(bench.plan.minutes * 60, 1.0)
+    tracker = bench.start_tracker()
+    try:
+        load = bench.traffic(scenario.load.connections)
+        pids = tracker.processes()
+        before = {name: procs.cpu_seconds(pid) for name, pid in pids.items()}
+        start = time.monotonic()
+        with procs.held(wrk.start(load, tracker.url, seconds)) as child:
+            series = _watch(tracker, start, seconds)
+            outcome = wrk.finish(child, seconds)
+        loaded = time.monotonic() - start
+        at_end = tracker.metrics()["tracker_events_landed_total"]
+        accepted, landed = _until_landed(bench, tracker)
+        took = time.monotonic() - start
+        cpu = {name: procs.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    finally:
+        tracker.discard()
+    bench.sustained = landed / took
+    result = _result(series, landed, took, cpu)
+    result.more[:0] = [
+        Figure("accepted while the load ran", "events/s", (accepted / loaded,)),
+        Figure("landed while the load ran", "events/s", (at_end / loaded,)),
+        Figure("landing the rest took", "s", (took - loaded,)),
+        Figure("p50 of an answer, closed loop", "ms", (outcome.p50 * 1e3,)),
+        Figure("p99 of an answer, closed loop", "ms", (outcome.p99 * 1e3,)),
+    ]
+    if landed != accepted or not 0 <= accepted - outcome.requests <= load.connections:
+        result.faults.append(f"{outcome.requests} requests were answered with 200, {accepted} "
+                             f"events accepted, {landed} landed")
+    return result
+
+
+def _watch(tracker: Tracker, start: float, seconds: float) -> list[dict[str, float]]:
+    """A sample each second until the load's time is over."""
+    series = []
+    while (at := time.monotonic() - start) < seconds:
+        said = tracker.metrics()
+        series.append({
+            "seconds": round(at, 2), "accepted": said["tracker_spool_events_total"],
+            "landed": said["tracker_events_landed_total"],
+            "lag_events": said["tracker_store_lag_events"],
+            "lag_seconds": said["tracker_store_lag_seconds"],
+            "memory": float(procs.memory(tracker.family()))})
+        time.sleep(max(min(_SAMPLE_SECONDS, seconds - (time.monotonic() - start)), 0))
+    return series
+
+
+def _until_landed(bench: Bench, tracker: Tracker) -> tuple[int, int]:
+    accepted, landed = bench.settle(tracker)
+    until = time.monotonic() + bench.plan.minutes * 60
+    while landed < accepted and time.monotonic() < until:
+        accepted, landed = bench.settle(tracker)
+    return accepted, landed
+
+
+def _result(series: list[dict[str, float]], landed: int, took: float,
+            cpu: dict[str, float]) -> Result:
+    memory = [sample["memory"] / _MEGABYTE for sample in series]
+    lag = tuple(sample["lag_seconds"] for sample in series)
+    ours = Figure("tracker", "events/s", (landed / took,))
+    result = Result(ours, ours.spread.median, series=series)
+    result.more = [
+        Figure("lag of the oldest event", "s", lag),
+        Figure("lag grew by", "s", (trend(lag),)),
+        Figure("memory of all processes", "MB", tuple(memory)),
+        Figure("memory grew by", "MB", (trend(memory),)),
+        *(Figure(f"CPU of {name}", "µs an event", (spent / landed * 1e6,))
+          for name, spent in cpu.items() if name != "supervisor"),
+    ]
+    return result

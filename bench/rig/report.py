@@ -1,0 +1,144 @@
+"""What is shown of the results: blocks on the terminal, a table, JSON, Markdown."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from bench.rig.scenario import Figure, Result, Scenario
+
+BEGIN = "<!-- bench: begin, written by `bench/run.py --markdown` -->"
+END = "<!-- bench: end -->"
+_LABEL = 36
+_NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scenario that was run: its result, or why there is none; the disk's sync beside it."""
+
+    scenario: Scenario
+    result: Result | None
+    error: str | None
+    sync_p50: float
+    sync_p99: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not work, whatever its speed."""
+        return self.result is None or bool(self.result.faults)
+
+
+def number(value: float) -> str:
+    """A figure as people read it: three digits that count, or all before the point."""
+    if math.isnan(value):
+        return _NONE
+    for least, digits in ((100, 0), (10, 1), (1, 2)):
+        if abs(value) >= least:
+            return f"{value:,.{digits}f}"
+    return f"{value:.3f}"
+
+
+def spread(figure: Figure | None) -> str:
+    """Least / median / most, or the one value."""
+    if figure is None:
+        return _NONE
+    found = figure.spread
+    if len(figure.values) == 1:
+        return number(found.median)
+    return f"{number(found.least)} / {number(found.median)} / {number(found.most)}"
+
+
+def verdict(entry: Entry, *, smoke: bool = False) -> str:
+    """What floor and goal say; of a smoke run only whether it worked."""
+    if entry.result is None or entry.result.faults:
+        return "FAILED"
+    if smoke:
+        return "works"
+    score = entry.result.score
+    if entry.scenario.reaches(score, entry.scenario.floor) is False:
+        return "below its floor"
+    reached = entry.scenario.reaches(score, entry.scenario.goal)
+    if reached is None:
+        return _NONE if entry.scenario.floor is None else "floor reached"
+    return "goal reached" if reached else "floor reached"
+
+
+def block(entry: Entry) -> str:
+    """All that is known of one scenario."""
+    lines = [f"{entry.scenario.name}: {entry.scenario.about}"]
+    if entry.error is not None:
+        lines.append(f"  FAILED: {entry.error}")
+    if entry.result is not None:
+        result = entry.result
+        figures = [result.ours, *([result.peer] if result.peer else []), *result.more]
+        lines += [f"  {figure.label:{_LABEL}} {spread(figure)} {figure.unit}".rstrip()
+                  for figure in figures if figure.values]
+        lines += [f"  note: {note}" for note in result.notes]
+        lines += [f"  FAILED: {fault}" for fault in result.faults]
+    lines.append(f"  {'disk sync, p50 / p99':{_LABEL}} {_sync(entry)} ms")
+    return "\n".join(lines)
+
+
+def table(entries: Sequence[Entry], *, smoke: bool = False) -> list[list[str]]:
+    """The summary as rows of cells, the first of them the heads."""
+    rows = [["scenario", "tracker: min / median / max", "nginx: min / median / max", "score",
+             "floor", "goal", "verdict", "sync p50 / p99 ms"]]
+    for entry in entries:
+        scenario, result = entry.scenario, entry.result
+        rows.append([
+            scenario.name,
+            f"{spread(result.ours)} {result.ours.unit}" if result else _NONE,
+            spread(result.peer) if result else _NONE,
+            f"{number(result.score)} {scenario.unit}" if result else _NONE,
+            number(scenario.floor) if scenario.floor is not None else _NONE,
+            number(scenario.goal) if scenario.goal is not None else _NONE,
+            verdict(entry, smoke=smoke), _sync(entry)])
+    return rows
+
+
+def plain(rows: Sequence[Sequence[str]]) -> str:
+    """A table for the terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in
+                               zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def markdown(rows: Sequence[Sequence[str]], facts: dict[str, object], date: str) -> str:
+    """The table for a page, with what it was measured on."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    packages = facts["packages"]
+    versions = packages if isinstance(packages, dict) else {}
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    where = (f"Measured on {date}: {facts['cpu']}, {facts['cores']} cores, Linux"
+             f" {facts['kernel']}, {facts['filesystem']}, Python {facts['python']}; {said}.")
+    return "\n".join([where, "", head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def place(page: str, content: str) -> str:
+    """The page with `content` between its two marks; raises `ValueError` when it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no place for the table: add the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+
+
+def document(entries: Sequence[Entry], facts: dict[str, object], plan: dict[str, object], *,
+             smoke: bool = False) -> dict[str, object]:
+    """All of a run, for programs."""
+    return {"machine": facts, "plan": plan,
+            "scenarios": [_entry(entry, smoke=smoke) for entry in entries]}
+
+
+def _entry(entry: Entry, *, smoke: bool) -> dict[str, object]:
+    scenario = entry.scenario
+    return {
+        "name": scenario.name, "about": scenario.about, "unit": scenario.unit,
+        "floor": scenario.floor, "goal": scenario.goal, "lower_is_better": scenario.lower,
+        "verdict": verdict(entry, smoke=smoke), "error": entry.error,
+        "sync_seconds": {"p50": entry.sync_p50, "p99": entry.sync_p99},
+        **(asdict(entry.result) if entry.result is not None else {})}
+
+
+def _sync(entry: Entry) -> str:
+    return f"{entry.sync_p50 * 1e3:.2f} / {entry.sync_p99 * 1e3:.2f}"

@@ -1,0 +1,255 @@
+"""The servers that are measured: the tracker, and those it is compared with."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.rig import procs
+
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+_LOOK_SECONDS = 0.01
+_NEEDED = {"nginx": "nginx", "wrk": "wrk"}
+"""Programs by the Debian package that brings them."""
+
+
+class ServerFailed(Exception):
+    """A server did not do what was asked; the message holds what it printed last."""
+
+
+class Server(Protocol):
+    """What a load needs to know of a running server."""
+
+    url: str
+
+    def processes(self) -> dict[str, int]:
+        """Its processes by name."""
+        ...
+
+
+def require_programs() -> None:
+    """End with what to install when a program is missing."""
+    missing = [package for program, package in _NEEDED.items() if not _where(program)]
+    if missing:
+        raise SystemExit(
+            f"the benchmark needs {' and '.join(missing)}: `make bench-setup` (as root) installs "
+            f"them, or `apt-get install {' '.join(missing)}`")
+
+
+def _where(program: str) -> str | None:
+    """Debian keeps daemons where a user's PATH often does not look."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(check: Callable[[], bool], seconds: float, what: str) -> None:
+    """Return as soon as `check` holds; raise `ServerFailed` after `seconds`."""
+    until = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > until:
+            raise ServerFailed(f"not within {seconds:g} s: {what}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """Ask a child to stop; kill it and what it started when it does not."""
+    family = procs.family(child.pid)
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        child.wait()
+
+
+_NGINX = """\
+daemon off;
+pid {folder}/pid;
+error_log {folder}/log crit;
+worker_processes 1;
+events {{ worker_connections 2048; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  client_max_body_size 64m;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}
+}}
+"""
+
+
+class Nginx:
+    """nginx with one worker that answers 200 to everything and keeps nothing: the limit."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        config = folder / "nginx.conf"
+        config.write_text(_NGINX.format(folder=folder, port=port))
+        log = (folder / "out").open("wb")
+        with log:
+            self._child = subprocess.Popen(
+                [_where("nginx") or "nginx", "-c", str(config), "-e", str(folder / "log")],
+                stdout=log, stderr=log)
+        wait_until(lambda: self._answers(port), START_SECONDS, "nginx answers")
+
+    def _answers(self, port: int) -> bool:
+        if self._child.poll() is not None:
+            raise ServerFailed(f"nginx ended with {self._child.returncode}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    def processes(self) -> dict[str, int]:
+        """The master does nothing; its child works."""
+        return {"nginx": procs.family(self._child.pid)[-1]}
+
+    def stop(self) -> None:
+        """Stop it."""
+        end(self._child)
+
+
+class Tracker:
+    """A tracker with a folder of its own, one worker, and the embedded store."""
+
+    def __init__(self, folder: Path, **config: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.query_port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._config = {
+            "ProxyExceptHTTP": f"127.0.0.1:{self.port}",
+            "QueryPort": f"127.0.0.1:{self.query_port}", "Workers": 1, **config}
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.folder / "data"
+
+    def start(self, *, wait: bool = True) -> "Tracker":
+        """Start it; returns when it and its store are ready, unless told not to wait."""
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self._config))
+        with (self.folder / "log").open("ab") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "tracker", str(path)], cwd=self.folder, stdout=log,
+                stderr=log)
+        if wait:
+            try:
+                wait_until(self.ready, START_SECONDS, "the tracker is ready")
+            except ServerFailed as failure:
+                said = self.log()
+                self.discard()
+                raise ServerFailed(f"{failure}; it said: {said}") from None
+        return self
+
+    def ready(self) -> bool:
+        """Whether it answers and its store takes rows."""
+        if self._child is None or self._child.poll() is not None:
+            raise ServerFailed("the tracker ended")
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            stores = self.health()["stores"].values()
+            return bool(stores) and all(store["reachable"] for store in stores)
+        return False
+
+    def stop(self) -> None:
+        """Stop it; what is not landed stays in its folder."""
+        if self._child is not None:
+            end(self._child)
+            self._child = None
+
+    def discard(self) -> None:
+        """Kill it, landed or not, and remove its folder."""
+        for pid in self.family():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self._child is not None:
+            self._child.wait()
+            self._child = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self) -> str:
+        """What it printed last."""
+        return (self.folder / "log").read_text(errors="replace")[-2000:]
+
+    def processes(self) -> dict[str, int]:
+        """Its processes by name, as their snapshots give it, and the supervisor."""
+        if self._child is None:
+            return {}
+        found = {"supervisor": self._child.pid}
+        for path in sorted((self.data / "run").glob("*.json")):
+            stamp = json.loads(path.read_text())["stamp"]
+            found[stamp["process"]] = stamp["pid"]
+        return found
+
+    def family(self) -> list[int]:
+        """All its processes."""
+        return procs.family(self._child.pid) if self._child else []
+
+    def health(self) -> dict[str, Any]:
+        """What /health says."""
+        with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
+            return dict(json.loads(answer.read()))
+
+    def sql(self, query: str, seconds: float = 60.0) -> list[list[Any]]:
+        """Rows of the embedded store."""
+        url = f"http://127.0.0.1:{self.query_port}/?" + urllib.parse.urlencode(
+            {"default_format": "JSONCompactEachRow"})
+        request = urllib.request.Request(url, data=query.encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
+                return [json.loads(line) for line in answer.read().splitlines()]
+        except urllib.error.HTTPError as error:
+            raise ServerFailed(f"{query}: {error.read().decode(errors='replace')}") from error
+
+    def metrics(self) -> dict[str, float]:
+        """What /metrics says, by name."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+            return samples(answer.read().decode())
+
+    def accepted(self) -> int:
+        """Events durable so far, by the worker's own count."""
+        return int(self.metrics()["tracker_spool_events_total"])
+
+    def landed(self) -> int:
+        """How many events can be queried."""
+        return int(self.sql("SELECT count() FROM sfpla.events")[0][0])
+
+
+def samples(exposition: str) -> dict[str, float]:
+    """Every sample of a Prometheus text by name, the sum where labels part it."""
+    found: dict[str, float] = {}
+    for line in exposition.splitlines():
+        if line and not line.startswith("#"):
+            series, _, value = line.rpartition(" ")
+            name = series.partition("{")[0]
+            found[name] = found.get(name, 0.0) + float(value)
+    return found
