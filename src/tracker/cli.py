@@ -137,7 +137,8 @@ def _sql(made: argparse.ArgumentParser) -> None:
                            " (default: table on a terminal, else tab-separated)")
     made.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
                       help="value of {NAME:Type} in the statements; may be given often")
-    made.add_argument("--store", default=None, metavar="NAME", help="ask this store (duckdb)")
+    made.add_argument("--store", default=None, metavar="NAME",
+                      help="ask this store, as duckdb, in its own SQL ($NAME for parameters)")
     made.add_argument("--host", default=None, help="default: QueryPort of the config")
     made.add_argument("--port", type=int, default=None, help="default: QueryPort of the config")
     made.add_argument("--password", default=None, help="default: QueryPassword of the config")

@@ -39,7 +39,8 @@ def check(parsed: argparse.Namespace) -> int:
 
 def sql(parsed: argparse.Namespace) -> int:
     """Ask a running tracker by its query port."""
-    query = load(parsed.config, os.environ).query
+    settings = load(parsed.config, os.environ)
+    query = settings.query
     port = parsed.port or query.port
     if port is None:
         raise ConfigError("QueryPort is off in the config; give it an address, or name --port")
@@ -48,7 +49,15 @@ def sql(parsed: argparse.Namespace) -> int:
     from tracker.sqlclient import run_sql  # noqa: PLC0415 - as above
 
     return run_sql(parsed.host or query.host, port, parsed.password or query.password,
-                   statements, parsed.format, sys.stdout, params)
+                   statements, parsed.format, sys.stdout, params, _store(parsed.store, settings))
+
+
+def _store(name: str | None, settings: Settings) -> str:
+    """The store to ask, where it is not the embedded engine."""
+    services = {store.name: store.service for store in settings.stores}
+    if name is None:
+        return "" if "chdb" in services.values() else next(iter(services))
+    return "" if services.get(name, name) == "chdb" else name
 
 
 def _parameter(text: str) -> tuple[str, str]:

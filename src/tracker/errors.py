@@ -9,7 +9,7 @@ class ConfigError(TrackerError):
     """The configuration cannot be used; the message names the key and the mend."""
 
 
-class RequestRefused(TrackerError):  # noqa: N818 - a refusal is an answer, not a fault
+class RequestRefused(TrackerError):
     """What a client sent cannot be taken; answered with `status` and the error shape."""
 
     def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
@@ -38,6 +38,10 @@ class StoreUnavailable(StoreError):
 
 class BatchRefused(StoreError):
     """The store will never take these rows as they are; halve them and set the culprit aside."""
+
+
+class QueryRefused(StoreError):
+    """A query that a store does not run; the message says why."""
 
 
 class ExtraMissing(TrackerError):

@@ -46,20 +46,23 @@ class _Stop(Exception):
 
 
 def run_sql(host: str, port: int, password: str, statements: str, fmt: str | None,
-            out: TextIO | IO[bytes], params: Mapping[str, str]) -> int:
+            out: TextIO | IO[bytes], params: Mapping[str, str], store: str = "") -> int:
     """Ask one statement after the other and write the answers to `out`; returns an exit code.
 
     `fmt` is a name in `FORMATS` or one of ClickHouse's; None is a table on a terminal, else text
     with tabs. A FORMAT clause in a statement wins. `params` fill `{name:Type}` in the statements.
+    `store` names one besides the embedded engine; its statements are in its own dialect.
     """
     sink = _Sink(out)
     form = _format(fmt, terminal=sink.terminal)
     if form in _BINARY and sink.terminal:
         print(f"{form} is not text: send it to a file, as in  > answer", file=sys.stderr)
         return FAILED
+    arguments = {"default_format": form, **({"store": store} if store else {}),
+                 **{f"param_{name}": _escaped(value) for name, value in params.items()}}
     try:
         for statement in split(statements):
-            _ask(host, port, password, statement, form, sink, params)
+            _ask(host, port, password, statement, sink, arguments)
     except _Stop as stop:
         print(stop, file=sys.stderr)
         return stop.code
@@ -99,12 +102,10 @@ def _format(fmt: str | None, *, terminal: bool) -> str:
     return FORMATS.get(fmt, fmt)
 
 
-def _ask(host: str, port: int, password: str, statement: str, form: str, sink: _Sink,
-         params: Mapping[str, str]) -> None:
+def _ask(host: str, port: int, password: str, statement: str, sink: _Sink,
+         arguments: Mapping[str, str]) -> None:
     """One statement over a connection of its own: closing it stops the query there."""
-    path = "/?" + urlencode({"default_format": form,
-                             **{f"param_{name}": _escaped(value)
-                                for name, value in params.items()}})
+    path = "/?" + urlencode(arguments)
     connection = http.client.HTTPConnection(_bare(host), port, timeout=CONNECT_SECONDS)
     try:
         connection.connect()

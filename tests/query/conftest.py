@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from query.asking import OpenReader, Serve, Served
 from tracker.query.endpoint import QueryEndpoint
+from tracker.query.others import Reader
 from tracker.settings import QuerySettings
 from tracker.stores.engine import Engine
 
@@ -40,7 +41,7 @@ def serve(open_reader: OpenReader) -> Serve:
     """Serves endpoints with settings of one's own: `with serve(concurrent=1) as served:`."""
 
     @contextmanager
-    def serving(**settings: Any) -> Iterator[Served]:
+    def serving(readers: Mapping[str, Reader] | None = None, **settings: Any) -> Iterator[Served]:
         with socket.create_server(("127.0.0.1", 0)) as sock:
             flushed: list[float] = []
 
@@ -51,7 +52,7 @@ def serve(open_reader: OpenReader) -> Serve:
             made: list[QueryEndpoint] = []
 
             async def main() -> None:
-                made.append(QueryEndpoint(QuerySettings(**settings), open_reader, flush))
+                made.append(QueryEndpoint(QuerySettings(**settings), open_reader, flush, readers))
                 ready.set()
                 await made[0].serve(sock)
 

@@ -46,7 +46,7 @@ class KeptByDuckdb:
         self.store = DuckStore(StoreSettings("duckdb", "duckdb"), directory)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.store.query(sql, 30, 1 << 30).to_pylist()
+        found: list[dict[str, Any]] = self.store.query(sql, {}, 30, 1 << 30).to_pylist()
         return found
 
 

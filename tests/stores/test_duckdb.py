@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from tracker.batch import Batch, Manifest
-from tracker.errors import BatchRefused, StoreUnavailable
+from tracker.errors import BatchRefused, QueryRefused, StoreUnavailable
 from tracker.schema import duckdb as dialect
 from tracker.schema.arrow import batch_schema
 from tracker.schema.tables import DERIVED, VIEWS
 from tracker.settings import StoreSettings
-from tracker.stores.duckdb import DuckStore, QueryRefused
+from tracker.stores.duckdb import DuckStore
 
 duckdb = pytest.importorskip("duckdb", reason="the extra duckdb is not installed")
 
@@ -58,7 +58,7 @@ def empty(field: pa.Field) -> object:
 
 
 def rows(store: DuckStore, sql: str) -> list[tuple[object, ...]]:
-    return [tuple(row.values()) for row in store.query(sql, 10, 1 << 20).to_pylist()]
+    return [tuple(row.values()) for row in store.query(sql, {}, 10, 1 << 20).to_pylist()]
 
 
 def test_a_batch_that_comes_again_leaves_each_row_once(store: DuckStore, tmp_path: Path) -> None:
@@ -263,8 +263,8 @@ while n < 40:
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         assert failures < 5, error
 assert failures >= 3, failures
-[counted] = store.query("SELECT count(*) AS n, count(DISTINCT batch) AS b FROM events", 10,
-                        1 << 20).to_pylist()
+[counted] = store.query("SELECT count(*) AS n, count(DISTINCT batch) AS b FROM events", {},
+                        10, 1 << 20).to_pylist()
 assert counted == {"n": 40 * rows.num_rows, "b": 40}, counted
 """
 
@@ -346,7 +346,7 @@ def test_a_query_reads_the_tables_and_does_nothing_else(store: DuckStore, sql: s
     store.land(batch(1, [{}]))
 
     with pytest.raises(QueryRefused):
-        store.query(sql, 10, 1 << 20)
+        store.query(sql, {}, 10, 1 << 20)
     store.land(batch(2, [{}]))
 
     assert [(2,)] == rows(store, "SELECT count(*) FROM events")
@@ -355,18 +355,29 @@ def test_a_query_reads_the_tables_and_does_nothing_else(store: DuckStore, sql: s
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE events", "EXPLAIN SELECT 1",
                                  "WITH x AS (SELECT 1 AS a) SELECT a FROM x"])
 def test_a_query_may_look_around(store: DuckStore, sql: str) -> None:
-    assert store.query(sql, 10, 1 << 20).num_rows
+    assert store.query(sql, {}, 10, 1 << 20).num_rows
+
+
+def test_parameters_fill_their_places(store: DuckStore) -> None:
+    store.land(batch(1, [{"vid": "a'b", "ver": 3}, {"vid": "c", "ver": 4}]))
+
+    found = store.query("SELECT vid FROM events WHERE vid = $v AND ver = $n",
+                        {"v": "a'b", "n": "3", "other": ""}, 10, 1 << 20)
+
+    assert [{"vid": "a'b"}] == found.to_pylist()
+    with pytest.raises(QueryRefused):
+        store.query("SELECT $missing", {}, 10, 1 << 20)
 
 
 def test_a_query_is_bounded_in_time_and_size(store: DuckStore) -> None:
     with pytest.raises(QueryRefused, match=r"ran longer than 0\.2 seconds"):
-        store.query("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", 0.2,
-                    1 << 20)
+        store.query("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b",
+                    {}, 0.2, 1 << 20)
     with pytest.raises(QueryRefused, match="larger than 1048576 bytes; add a LIMIT"):
-        store.query("SELECT * FROM range(1000000)", 10, 1 << 20)
+        store.query("SELECT * FROM range(1000000)", {}, 10, 1 << 20)
     store.close()
     with pytest.raises(StoreUnavailable, match="duckdb is not open"):
-        store.query("SELECT 1", 10, 1 << 20)
+        store.query("SELECT 1", {}, 10, 1 << 20)
 
 
 def test_queries_run_while_batches_land(store: DuckStore) -> None:

@@ -5,7 +5,7 @@ import hmac
 import json
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import uvicorn
 from tracker.query.engine import OpenReader
 from tracker.query.failure import QueryFailed
 from tracker.query.fence import is_flush
+from tracker.query.others import Others, Reader
 from tracker.query.protocol import (
     MAX_BODY_BYTES,
     Credentials,
@@ -56,14 +57,16 @@ class QueryEndpoint:
 
     `open_reader` opens a session of the running engine with the settings given to it.
     `flush` returns when all acknowledged so far has landed, or raises TimeoutError after so many
-    seconds.
+    seconds. `readers` are stores that a query may name by `store` in the URL.
     """
 
     def __init__(self, settings: QuerySettings, open_reader: OpenReader,
-                 flush: Callable[[float], Awaitable[None]]) -> None:
+                 flush: Callable[[float], Awaitable[None]],
+                 readers: Mapping[str, Reader] | None = None) -> None:
         self._settings = settings
         self._flush = flush
         self._runner = Runner(settings, open_reader)
+        self._others = Others(readers or {}, settings)
         config = uvicorn.Config(self.app, interface="asgi3", lifespan="off", log_config=None,
                                 access_log=False, proxy_headers=False,
                                 server_header=False, http="httptools", ws="none",
@@ -140,6 +143,9 @@ class QueryEndpoint:
         if is_flush(query.sql):
             await self._flush_all()
             await reply.text(200, "")
+            return
+        if store := args.get("store"):
+            await reply.result(await self._others.answer(store, query))
             return
         await self._run(query, receive, reply)
 

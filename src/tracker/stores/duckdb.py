@@ -3,23 +3,23 @@
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
-from tracker.errors import BatchRefused, ExtraMissing, StoreError, StoreUnavailable
+from tracker.errors import BatchRefused, ExtraMissing, QueryRefused, StoreError, StoreUnavailable
 from tracker.schema import duckdb as dialect
 from tracker.schema.tables import DERIVED
 from tracker.schema.tables.core import ACCOUNTING, EVENTS
 from tracker.settings import StoreSettings
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, Statement
 
 _OPTIONS: dict[str, str | int | bool | float | list[str]] = {
     # Landing needs no more; what does not fit, as a large sort of a reader's, goes to disk.
@@ -75,9 +75,11 @@ class DuckStore:
             self.close()  # a failed write may have made the open database unusable
             raise
 
-    def query(self, sql: str, seconds: float, result_bytes: int) -> pa.Table:
+    def query(self, sql: str, params: Mapping[str, str], seconds: float, result_bytes: int
+              ) -> pa.Table:
         """The rows of one reading statement; for threads other than the courier's.
 
+        `params` fill `$name` in the statement; those it does not name are left out.
         Raises `QueryRefused` for what may not or cannot be run, `StoreUnavailable` when closed.
         """
         with self._lock:
@@ -87,7 +89,7 @@ class DuckStore:
         timer = threading.Timer(seconds, reader.interrupt)
         timer.start()
         try:
-            return _read(reader, sql, seconds, result_bytes)
+            return _read(reader, sql, params, _Bounds(seconds, result_bytes))
         finally:
             timer.cancel()
             reader.close()
@@ -98,10 +100,6 @@ class DuckStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-
-class QueryRefused(StoreError):
-    """A query that does not run; the message says why."""
 
 
 def _connect(path: Path) -> "DuckDBPyConnection":
@@ -248,27 +246,39 @@ def _with_holder(message: str) -> str:
             " end it, or give it a copy")
 
 
-def _read(reader: "DuckDBPyConnection", sql: str, seconds: float, result_bytes: int) -> pa.Table:
+class _Bounds(NamedTuple):
+    seconds: float
+    result_bytes: int
+
+
+def _read(reader: "DuckDBPyConnection", sql: str, params: Mapping[str, str], bounds: _Bounds
+          ) -> pa.Table:
     import duckdb  # noqa: PLC0415
 
     try:
-        _refuse_writing(reader, sql)
+        statement = _reading(reader, sql)
         reader.execute("BEGIN TRANSACTION READ ONLY")
-        pieces, size = [], 0
-        result = reader.execute(sql).to_arrow_reader(8192)
-        for piece in result:
-            size += piece.nbytes
-            if size > result_bytes:
-                raise QueryRefused(f"the result is larger than {result_bytes} bytes; add a LIMIT")
-            pieces.append(piece)
-        return pa.Table.from_batches(pieces, result.schema)
+        given = {name: params[name] for name in statement.named_parameters if name in params}
+        result = reader.execute(statement, given or None).to_arrow_reader(8192)
+        return _bounded(result, bounds.result_bytes)
     except duckdb.InterruptException:
-        raise QueryRefused(f"the query ran longer than {seconds:g} seconds") from None
+        raise QueryRefused(f"the query ran longer than {bounds.seconds:g} seconds") from None
     except duckdb.Error as error:
         raise QueryRefused(str(error)) from error
 
 
-def _refuse_writing(reader: "DuckDBPyConnection", sql: str) -> None:
+def _bounded(result: pa.RecordBatchReader, most: int) -> pa.Table:
+    pieces, size = [], 0
+    for piece in result:
+        size += piece.nbytes
+        if size > most:
+            raise QueryRefused(f"the result is larger than {most} bytes; add a LIMIT")
+        pieces.append(piece)
+    return pa.Table.from_batches(pieces, result.schema)
+
+
+def _reading(reader: "DuckDBPyConnection", sql: str) -> "Statement":
+    """The one statement in `sql`; raises `QueryRefused` for one that writes."""
     import duckdb  # noqa: PLC0415
 
     statements = reader.extract_statements(sql)
@@ -276,3 +286,4 @@ def _refuse_writing(reader: "DuckDBPyConnection", sql: str) -> None:
         raise QueryRefused(f"one statement at a time, not {len(statements)}")
     if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
         raise QueryRefused("only reading statements are run here: SELECT, SHOW, DESCRIBE, EXPLAIN")
+    return statements[0]
