@@ -39,6 +39,15 @@ def test_the_database_and_settings_of_the_url_are_used(served: Served) -> None:
                             wait_end_of_query="1", nosuchsetting="1", readonly="0").body
 
 
+def test_settings_cannot_go_beyond_the_endpoints_own(served: Served) -> None:
+    names = ("max_threads", "max_block_size", "max_memory_usage", "max_result_bytes")
+    sql = "SELECT " + ", ".join(f"toUInt64(getSetting('{name}'))" for name in names)
+
+    assert b"16\t65409\t500000000\t200000000\n" == ask(
+        served, sql, max_threads="9000000000", max_block_size="9000000000",
+        max_memory_usage="9000000000", max_result_bytes="9000000000").body
+
+
 def test_settings_of_the_query_are_used_too(served: Served) -> None:
     assert b"0\n1\n" == ask(served, "SELECT number FROM numbers(9) SETTINGS limit = 2").body
     assert b"1\n" == ask(served, "SELECT getSetting('readonly') SETTINGS readonly = 0").body

@@ -39,7 +39,8 @@ REFUSED = [
     "SELECT * FROM merge('system', 'one')", "SELECT * FROM merge('SYSTEM', 'one')",
     "SELECT * FROM merge(concat('sys', 'tem'), 'one')", "SELECT * FROM merge(REGEXP('s'), 'one')",
     "SELECT * FROM merge('stack_trace')", "SELECT * FROM system.stack_trace",
-    "SELECT * FROM `system`.`stack_trace`", "SELECT aiGenerate('x')",
+    "SELECT * FROM `system`.`stack_trace`", "SELECT * FROM stack_trace", "SELECT s.file('/x')",
+    "SELECT aiGenerate('x')",
     "SELECT AIClassify('a', ['b'])",
     "SELECT getClientHTTPHeader('x')", "SELECT __scalarSubqueryResult(1)", "SELECT logTrace('x')",
     "SELECT 1; SELECT 2", "SELECT 1 PARALLEL WITH SELECT 2", "KILL QUERY WHERE 1", "USE asked",
@@ -54,7 +55,8 @@ REFUSED = [
 
 ALLOWED = [
     "SELECT dynamicType(params.go), params, params.go FROM asked.events WHERE params.go = 6;",
-    "SELECT url, params.file, params.`file` FROM asked.events", "SELECT 'file', 'stack_trace'",
+    "SELECT url, params.file, e.params.`file`, params.symbols FROM asked.events AS e",
+    "SELECT 'file', 'stack_trace'",
     "SELECT * FROM asked.events -- FORMAT file\n", "SELECT 'FORMAT CSV' FORMAT TSV",
     "SHOW TABLES FROM asked", "SHOW CREATE TABLE asked.events", "DESCRIBE asked.events",
     "EXISTS TABLE asked.events", "EXPLAIN SELECT 1", "SELECT version(), timezone()",

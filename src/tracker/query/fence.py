@@ -80,8 +80,8 @@ def is_outside(name: str) -> bool:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a name, or a part of it, is that of a table of the engine's inside."""
-    return any(_TABLES.fullmatch(part) for part in re.split(r"\W+", name.lower()))
+    """Whether this is a table of the engine's inside."""
+    return _TABLES.fullmatch(name.lower().removeprefix("system.")) is not None
 
 
 class Fence:
@@ -117,8 +117,10 @@ class Fence:
                 continue
             name = plain_name(token)
             called = at + 1 < len(spelled) and spelled[at + 1].text == "("
-            member = at > 0 and spelled[at - 1].text == "." and not called
-            if is_inside(name) or (is_outside(name) and not member):
+            owner = plain_name(spelled[at - 2]) if at > 1 and spelled[at - 1].text == "." else ""
+            if is_inside(name) and owner.lower() in {"", "system"}:
+                raise _out_of_bounds(name)
+            if is_outside(name.rpartition(".")[2] if called else name) and (called or not owner):
                 raise _out_of_bounds(name)
             if called and name.lower() in self._outside:
                 raise _out_of_bounds(name)
@@ -189,7 +191,7 @@ def _check_parameters(spelled: list[Token], params: Mapping[str, str]) -> None:
     for at in range(len(spelled) - 2):
         if spelled[at].text == ":" and spelled[at + 1].text == "Identifier":
             value = params.get(plain_name(spelled[at - 1]), "")
-            if is_inside(value) or any(map(is_outside, re.split(r"\W+", value))):
+            if any(is_inside(part) or is_outside(part) for part in re.split(r"\W+", value)):
                 raise _out_of_bounds(value)
 
 

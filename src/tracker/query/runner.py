@@ -161,8 +161,9 @@ class Runner:
             "max_query_size": f"{MAX_SQL_BYTES}",
             "log_comment": query.query_id,
         }
-        if _number(query.settings.get("max_block_size", "1")) > 65_409:
-            del options["max_block_size"]
+        for name, most in (("max_block_size", 65_409), ("max_threads", 16)):
+            if _number(options.get(name, "1")) > most:
+                options[name] = str(most)
         return "&".join(f"{name}={quote(value)}" for name, value in options.items())
 
     async def _start(self, run: _Run) -> Answer:
