@@ -117,7 +117,8 @@ class Runner:
             raise self._busy()
         self.counts.waiting += 1
         try:
-            await asyncio.wait_for(self._free.acquire(), self._settings.seconds)
+            async with asyncio.timeout(self._settings.seconds):
+                await self._free.acquire()
         except TimeoutError:
             raise self._busy() from None
         finally:
