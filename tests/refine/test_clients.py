@@ -31,6 +31,8 @@ HEADLESS = ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gec
     (GOOGLEBOT, "Googlebot", "", "", True),
     (HEADLESS, "HeadlessChrome", "Linux", "", True),
     ("curl/7.88.1", "curl", "", "", True),
+    ("Mozilla/5.0 (Linux; Android 9; CUBOT X) Mobile", "Android", "Android", "mobile", False),
+    ("okhttp/4.9.2", "okhttp", "", "", False),
     ("", "", "", "", False),
     ("\x00" * 3000, "", "", "", False),
 ])

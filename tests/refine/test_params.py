@@ -51,7 +51,7 @@ def test_params_that_are_no_object_are_kept_under_their_name(value: Any) -> None
 def test_of_two_values_both_are_kept_and_that_in_params_has_the_name() -> None:
     row = event_of({"page": 1, "page_": 3, "params": {"page": 2}})
 
-    assert {"page": 2, "page_": 3, "page__": 1} == row["params"]
+    assert {"page": 2, "page_": 3, "page_2": 1} == row["params"]
     assert {"page": 1} == event_of({"page": 1, "params": {"page": 1}})["params"]
 
 

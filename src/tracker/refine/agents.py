@@ -13,10 +13,11 @@ from tracker.refine.memory import remembered
 _REMEMBERED = 20_000
 _LONGEST = 1024
 
+# Not okhttp, which apps on phones use, and not the phones called Cubot.
 _ROBOT = re.compile(
-    r"bot\b|bot[/;-]|crawl|spider|slurp|headless|lighthouse|pagespeed|phantomjs|puppeteer"
-    r"|playwright|selenium|^curl/|^wget/|^python-|^python/|^go-http-client|^java/|^libwww"
-    r"|^ruby|^okhttp/|^axios/|^node-fetch|^apache-httpclient|http-client|feedfetcher|feedburner"
+    r"(?<!cu)bot\b|crawl|spider|slurp|headless|lighthouse|pagespeed|phantomjs|puppeteer"
+    r"|playwright|selenium|^curl/|^wget/|^python-|^python/|^go-http-client|^java/|libwww"
+    r"|^ruby|^axios/|^node-fetch|^apache-httpclient|http-client|feed|\brss\b|fetch|https?://|@"
     r"|monitor|uptime|facebookexternalhit|validator|scrapy|archiver|proxy\b")
 _TABLET = re.compile(r"ipad|tablet|kindle|silk/|playbook")
 _MOBILE = re.compile(r"mobi|iphone|ipod|blackberry|opera mini|windows phone|symbian|j2me")

@@ -29,9 +29,13 @@ def legacy_address(address: str) -> str:
     return text
 
 
-def keyed_address(key: bytes, day: str, address: str) -> str:
-    """Hash of an address that only the holder of `key` can try, another each `day`."""
-    salt = hmac.digest(key, b"address of " + day.encode(), "sha256")
+def daily_salt(key: bytes, day: str) -> bytes:
+    """What addresses are hashed with on one day; only the holder of `key` can make it."""
+    return hmac.digest(key, b"address of " + day.encode(), "sha256")
+
+
+def keyed_address(salt: bytes, address: str) -> str:
+    """Hash of an address that nobody can undo by trying all addresses without the salt."""
     digest = hmac.digest(salt, address.encode(), "sha256")[:_KEYED_BYTES]
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

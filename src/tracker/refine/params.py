@@ -1,6 +1,8 @@
 """Everything else that was sent: one JSON object per event, typed, that every store takes."""
 
 import re
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -110,10 +112,15 @@ def join(event: Values, params: Values) -> Values:
 
 
 def free_key(key: str, *taken: Values) -> str:
-    """The key with as many `_` behind it as make it one that nobody has."""
-    while any(key in values for values in taken):
-        key += "_"
-    return key
+    """The key with `_` behind it, and a number where that is taken as well."""
+    return next(spare for spare in spare_keys(key) if not any(spare in t for t in taken))
+
+
+def spare_keys(key: str) -> Iterator[str]:
+    """What a value may be called whose own key is taken."""
+    yield f"{key}_"
+    for number in count(2):
+        yield f"{key}_{number}"
 
 
 def tidy(event: Values, typing: bool = True) -> None:
@@ -173,12 +180,12 @@ def separate(event: Values, prefix: str, seen: set[str]) -> None:
         if isinstance(value, dict):
             separate(value, f"{prefix}{key}.", seen)
             continue
-        new = key
-        while prefix + new in seen or (new != key and new in event):
-            new += "_"
-        seen.add(prefix + new)
-        if new != key:
-            event[new] = event.pop(key)
+        free = key
+        if prefix + key in seen:
+            free = next(spare for spare in spare_keys(key)
+                        if spare not in event and prefix + spare not in seen)
+            event[free] = event.pop(key)
+        seen.add(prefix + free)
 
 
 def typed_text(text: str) -> str | int | float | bool:

@@ -16,6 +16,7 @@ from tracker.settings import RefineSettings
 
 _PLAIN = {"ehash": "email", "chash": "cell", "uhash": "uname"}
 _REMEMBERED = 50_000
+_DAYS = 16
 _DAY = 86_400 * 10**9
 
 
@@ -28,6 +29,7 @@ class Privacy:
         self._key = settings.private_key
         self._remove_ip = settings.remove_ip
         self._address = lru_cache(maxsize=_REMEMBERED)(self._hash_address)
+        self._salt = lru_cache(maxsize=_DAYS)(self._day_salt)
         self._person = remembered(self._hash_person, _REMEMBERED)
 
     def protect(self, frame: Frame) -> None:
@@ -66,7 +68,10 @@ class Privacy:
             return ""
         if self._legacy:
             return hashes.legacy_address(address)
-        return hashes.keyed_address(self._key, _date(day), address)
+        return hashes.keyed_address(self._salt(day), address)
+
+    def _day_salt(self, day: int) -> bytes:
+        return hashes.daily_salt(self._key, _date(day))
 
 
 def as_text(value: Any) -> str:
