@@ -122,7 +122,8 @@ class Edge:
             except Exception as error:
                 self.door.failed(error)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Mind the disk's budget, and tell the others how it stands."""
         self.spool.block(self._spent())
         with contextlib.suppress(OSError):  # a full disk: the spool says so
             self._file.write(self.snapshot())

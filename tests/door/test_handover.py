@@ -120,7 +120,7 @@ def test_a_stalled_body_is_refused_behind_the_door(hasty: Worker) -> None:
 def test_a_dripping_head_is_cut_off_behind_the_door(hasty: Worker) -> None:
     with hasty.connect() as client:
         assert client.ask(PING).body == b"pong"
-        for byte in POST[:12]:
+        for byte in POST[:5]:
             client.send(bytes([byte]))
             time.sleep(0.05)
         response = client.answer()
@@ -152,14 +152,22 @@ def test_what_is_not_http_is_refused_behind_the_door(worker: Worker) -> None:
         assert client.is_closed()
 
 
-def test_an_upgrade_that_nobody_serves_is_an_ordinary_request(worker: Worker) -> None:
-    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+@pytest.mark.parametrize("cut", [0, 8])
+def test_a_hit_that_offers_another_protocol_is_taken_in_this_one(worker: Worker,
+                                                                 cut: int) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    request = POST.replace(b"Host", offer + b"Host")
     before = len(worker.hits())
     with worker.connect() as client:
-        response = client.ask(POST.replace(b"Host", upgrade + b"Host"))
+        client.send(request[:len(request) - cut])
+        time.sleep(0.002)
+        client.send(request[-cut:] if cut else b"", POST)
+        assert [client.answer().status, client.answer().status] == [200, 200]
+        assert client.ask(PING.replace(b"Host", offer + b"Host")).body == b"pong"
 
-    assert response.status == 200
-    assert len(worker.hits()) == before + 1
+    hits = worker.hits()
+    assert len(hits) == before + 2
+    assert hits[-2].body == BODY
 
 
 def test_a_client_that_hangs_up_at_the_application_harms_nobody(worker: Worker) -> None:

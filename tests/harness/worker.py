@@ -53,7 +53,7 @@ class Worker:
         self.settings = settings
         self._listeners = listeners or (Listener("127.0.0.1", 0),)
         self._loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.ports: list[int] = []
 
     def start(self) -> None:

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
 from tracker.door.address import peer_address
-from tracker.door.framing import HEAD_END, Verdict, content_length
+from tracker.door.framing import HEAD_END, Verdict, content_length, without_upgrade
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Accepted, Answer, Request
 
@@ -251,7 +251,7 @@ class Connection(asyncio.Protocol):
         if verdict is Verdict.WHOLE:
             self._accept(route, method, target, head, whole)
         elif verdict is Verdict.UPGRADE:
-            self._hand_over(whole + self._buffer)
+            self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
         else:
             self._refuse_malformed()
 
@@ -271,7 +271,7 @@ class Connection(asyncio.Protocol):
         door = self._door
         verdict = door.framing.judge(head + b"\r\n")
         if verdict is Verdict.UPGRADE:
-            self._hand_over(self._buffer)
+            self._buffer = without_upgrade(head) + self._buffer[len(head):]
         elif verdict is not Verdict.OTHER:
             self._refuse_malformed()
         elif (refusal := door.reserve(total)) is not None:

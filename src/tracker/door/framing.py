@@ -95,3 +95,9 @@ def content_length(head: bytes) -> int | None:
     start = at + len(b"\r\ncontent-length:")
     digits = head[start:head.find(b"\r\n", start)].strip()
     return int(digits[:20]) if digits.isdigit() else 0
+
+
+def without_upgrade(head: bytes) -> bytes:
+    """The head less its wish for another protocol, which may be passed over (RFC 9110, 7.8)."""
+    return b"".join(line for line in head.splitlines(keepends=True)
+                    if line[:8].lower() != b"upgrade:")
