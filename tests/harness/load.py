@@ -44,6 +44,8 @@ class Client(threading.Thread):
                 time.sleep(self._pause)
         except BaseException as failure:  # told by `finish`
             self.failure = failure
+        finally:
+            self._drop()
 
     def end(self) -> None:
         """Begin nothing more."""
@@ -97,7 +99,10 @@ class Client(threading.Thread):
                 return True
             assert answer.status == 503, answer.status
             return False
+        self._drop()
+        return False
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        return False

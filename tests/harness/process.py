@@ -75,7 +75,10 @@ class TrackerProcess:
 
     def wait_until_ready(self) -> None:
         """Wait until the edge answers and the embedded store takes rows."""
-        eventually(self._is_ready, START_SECONDS, f"tracker is ready; log: {self.log()[-3000:]}")
+        try:
+            eventually(self._is_ready, START_SECONDS, "tracker is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; log: {self.log()[-3000:]}") from None
 
     def _is_ready(self) -> bool:
         if self.child is not None and self.child.poll() is not None:
