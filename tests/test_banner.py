@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_names_the_ports_that_were_found_free() -> None:
-    text = banner(load(None, {}), [(Listener("127.0.0.1", 0), 41234)], 41235)
+    given = load(None, {})
+    running = replace(given, listeners=(Listener("127.0.0.1", 41234),),
+                      query=replace(given.query, port=41235))
+
+    text = banner(given, running)
 
     assert "  listens on    http://127.0.0.1:41234\n" in text
     assert "  SQL           http://127.0.0.1:41235\n" in text
@@ -24,26 +29,25 @@ def test_it_names_the_ports_that_were_found_free() -> None:
 
 def test_it_names_the_config_file_that_would_not_be_found() -> None:
     Path("mine.json").write_text('{"ProxyExceptHTTP": ":80"}')
+    given = load(Path("mine.json"), {})
 
-    text = banner(load(Path("mine.json"), {}), [(Listener("", 80), 80)], 8123)
-
-    assert '  tracker sql --config mine.json "SELECT ' in text
+    assert '  tracker sql --config mine.json "SELECT ' in banner(given, given)
 
 
 def test_it_offers_plain_http_before_https() -> None:
-    addresses = [(Listener("", 8443, tls=True), 8443), (Listener("", 8880), 8880),
-                 (Listener("", 8080, redirect_to_port=8443), 8080)]
+    given = load(None, {})
+    alone = replace(given, listeners=(Listener("::1", 8443, tls=True),),
+                    query=replace(given.query, port=None))
 
-    text = banner(load(None, {}), addresses, None)
+    text = banner(given, given)
 
     assert "  listens on    http://localhost:8080 (redirects to https, port 8443)\n" in text
     assert "curl -i http://localhost:8880/" in text
-    assert "curl -i -k https://[::1]:8443/" in banner(
-        load(None, {}), [(Listener("::1", 8443, tls=True), 8443)], None)
-    assert "tracker sql" not in text
+    assert "curl -i -k https://[::1]:8443/" in banner(alone, alone)
+    assert "tracker sql" not in banner(alone, alone)
 
 
 def test_it_says_when_nothing_takes_events() -> None:
-    text = banner(load(None, {}), [(Listener("", 80, redirect_to_port=443), 80)], None)
+    given = replace(load(None, {}), listeners=(Listener("", 80, redirect_to_port=443),))
 
-    assert "No address takes events" in text
+    assert "No address takes events" in banner(given, given)

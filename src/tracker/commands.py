@@ -46,10 +46,12 @@ def sql(parsed: argparse.Namespace) -> int:
         raise ConfigError("QueryPort is off in the config; give it an address, or name --port")
     statements = sys.stdin.read() if parsed.statements is None else parsed.statements
     params = dict(_parameter(text) for text in parsed.param)
-    from tracker.sqlclient import run_sql  # noqa: PLC0415 - as above
+    from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
+    from tracker.sqlclient import run_sql  # noqa: PLC0415
 
+    store = _store(parsed.store, settings)
     return run_sql(parsed.host or query.host, port, parsed.password or query.password,
-                   statements, parsed.format, sys.stdout, params, _store(parsed.store, settings))
+                   statements, parsed.format, sys.stdout, params, store, DATABASE)
 
 
 def _store(name: str | None, settings: Settings) -> str:

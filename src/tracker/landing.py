@@ -23,13 +23,16 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
+from tracker.errors import StoreUnavailable
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
 from tracker.query.endpoint import QueryEndpoint
+from tracker.query.engine import OpenReader, Session
 from tracker.refine.refinery import Refinery
 from tracker.settings import Settings
 from tracker.spool.reserve import Reserve
 from tracker.stores import open_engine, open_store
+from tracker.stores.base import Reader
 
 _NICENESS = 5
 _TIDY_SECONDS = 1.0
@@ -102,7 +105,7 @@ class Landing:
             thread.join(max(until + 2 - time.monotonic(), 0))
 
     async def flush(self, seconds: float) -> None:
-        """Return when all that is acknowledged now is in the embedded store.
+        """Return when all that is acknowledged now is in the store that queries ask.
 
         Raises `TimeoutError` after `seconds`.
         """
@@ -110,12 +113,14 @@ class Landing:
         async with asyncio.timeout(seconds):
             n = await asyncio.wrap_future(self.sequencer.flush())
         left = max(until - time.monotonic(), 0)
-        if not await asyncio.to_thread(self._embedded().wait_for, n, left):
+        if not await asyncio.to_thread(self._asked().wait_for, n, left):
             raise TimeoutError
 
-    def _embedded(self) -> Courier:
+    def _asked(self) -> Courier:
+        """The embedded engine's courier, else that of the first store."""
         services = {store.name: store.service for store in self.settings.stores}
-        return next(c for c in self.couriers if services[c.store.name] == "chdb")
+        embedded = (c for c in self.couriers if services[c.store.name] == "chdb")
+        return next(embedded, self.couriers[0])
 
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:
@@ -167,8 +172,11 @@ async def _serve(landing: Landing, query: socket.socket | None, lifeline: int) -
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(lifeline, stop.set)
     endpoint = None
-    if query is not None and landing.engine is not None:
-        endpoint = QueryEndpoint(landing.settings.query, landing.engine.reader, landing.flush)
+    if query is not None:
+        open_reader: OpenReader = landing.engine.reader if landing.engine else _no_engine
+        readers = {courier.store.name: courier.store for courier in landing.couriers
+                   if isinstance(courier.store, Reader)}
+        endpoint = QueryEndpoint(landing.settings.query, open_reader, landing.flush, readers)
     landing.start(endpoint)
     serving = asyncio.create_task(endpoint.serve(query)) if endpoint and query else None
     await stop.wait()
@@ -177,3 +185,8 @@ async def _serve(landing: Landing, query: socket.socket | None, lifeline: int) -
     if endpoint and serving:
         await endpoint.stop()
         await serving
+
+
+def _no_engine(_: str) -> Session:
+    raise StoreUnavailable("the config has no chdb service; name another store, as in"
+                           " `tracker sql --store duckdb`")

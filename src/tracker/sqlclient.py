@@ -46,19 +46,22 @@ class _Stop(Exception):
 
 
 def run_sql(host: str, port: int, password: str, statements: str, fmt: str | None,
-            out: TextIO | IO[bytes], params: Mapping[str, str], store: str = "") -> int:
+            out: TextIO | IO[bytes], params: Mapping[str, str], store: str = "",
+            database: str = "default") -> int:
     """Ask one statement after the other and write the answers to `out`; returns an exit code.
 
     `fmt` is a name in `FORMATS` or one of ClickHouse's; None is a table on a terminal, else text
     with tabs. A FORMAT clause in a statement wins. `params` fill `{name:Type}` in the statements.
     `store` names one besides the embedded engine; its statements are in its own dialect.
+    Tables without a database are those of `database`.
     """
     sink = _Sink(out)
     form = _format(fmt, terminal=sink.terminal)
     if form in _BINARY and sink.terminal:
         print(f"{form} is not text: send it to a file, as in  > answer", file=sys.stderr)
         return FAILED
-    arguments = {"default_format": form, **({"store": store} if store else {}),
+    arguments = {"database": database, "default_format": form,
+                 **({"store": store} if store else {}),
                  **{f"param_{name}": _escaped(value) for name, value in params.items()}}
     try:
         for statement in split(statements):

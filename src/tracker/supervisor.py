@@ -101,11 +101,11 @@ def run(settings: Settings) -> int:
     sockets = _bind(settings)
     shutil.rmtree(settings.data_directory / "run", ignore_errors=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    settings = sockets.resolved(settings)
-    processes = _processes(settings, sockets, lock)
+    running = sockets.resolved(settings)
+    processes = _processes(running, sockets, lock)
     for process in processes:
         process.look(time.monotonic())
-    print(banner(settings, [(one, one.port) for one in settings.listeners], settings.query.port), flush=True)
+    print(banner(settings, running), flush=True)
     _watch(processes)
     _stop(processes, settings.stop_seconds)
     return 0
@@ -142,7 +142,7 @@ def _bind(settings: Settings) -> _Sockets:
             bound = _listen(listener.host, port, shared=True)
             port = bound.getsockname()[1]
             worker.append((listener, bound))
-    if settings.query.port is not None and any(s.service == "chdb" for s in settings.stores):
+    if settings.query.port is not None:
         sockets.query = _listen(settings.query.host, settings.query.port, shared=False)
     return sockets
 

@@ -11,8 +11,8 @@ import pytest
 
 from query.asking import OpenReader, Serve, Served
 from tracker.query.endpoint import QueryEndpoint
-from tracker.query.others import Reader
 from tracker.settings import QuerySettings
+from tracker.stores.base import Reader
 from tracker.stores.engine import Engine
 
 ROWS = """

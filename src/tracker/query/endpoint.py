@@ -14,7 +14,7 @@ import uvicorn
 from tracker.query.engine import OpenReader
 from tracker.query.failure import QueryFailed
 from tracker.query.fence import is_flush
-from tracker.query.others import Others, Reader
+from tracker.query.others import Others
 from tracker.query.protocol import (
     MAX_BODY_BYTES,
     Credentials,
@@ -27,6 +27,7 @@ from tracker.query.protocol import (
 )
 from tracker.query.runner import Answer, Counts, Runner
 from tracker.settings import QuerySettings
+from tracker.stores.base import Reader
 
 Scope = dict[str, Any]
 Message = dict[str, Any]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import pyarrow as pa
 
@@ -13,16 +13,9 @@ from tracker.query.protocol import Query
 from tracker.query.render import renderer, split_format
 from tracker.query.runner import Answer
 from tracker.settings import QuerySettings
+from tracker.stores.base import Reader
 
 CONCURRENT: Final = 2  # each holds its whole result in memory
-
-
-class Reader(Protocol):
-    """A store that can be asked from any thread."""
-
-    def query(self, sql: str, params: Mapping[str, str], seconds: float, result_bytes: int
-              ) -> pa.Table:
-        """All rows; raises `QueryRefused` or `StoreUnavailable`."""
 
 
 class Others:

@@ -1,6 +1,9 @@
 """What every store can do, and the contract it keeps."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
 
 from tracker.batch import Batch
 
@@ -27,3 +30,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the store; `open` may follow."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A store that can be asked, from any thread, in its own SQL."""
+
+    def query(self, sql: str, params: Mapping[str, str], seconds: float, result_bytes: int
+              ) -> pa.Table:
+        """All rows of one reading statement, in so many seconds and bytes.
+
+        Raises `QueryRefused` for what does not run, `StoreUnavailable` when it is not open.
+        """
