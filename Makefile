@@ -33,7 +33,7 @@ test-unit: $(READY) ## the tests alone
 	$(BIN)/pytest
 
 test-crash: $(READY) ## kill processes at random moments, 100 rounds
-	TRACKER_CRASH_ROUNDS=100 $(BIN)/pytest -m crash --timeout 3600
+	CRASH_ROUNDS=100 $(BIN)/pytest -m crash --timeout 3600
 
 fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix src tests bench
