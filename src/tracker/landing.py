@@ -181,10 +181,10 @@ async def _serve(landing: Landing, query: socket.socket | None, lifeline: int) -
     serving = asyncio.create_task(endpoint.serve(query)) if endpoint and query else None
     await stop.wait()
     loop.remove_reader(lifeline)
-    await asyncio.to_thread(landing.stop)
-    if endpoint and serving:
+    if endpoint and serving:  # first, as a query after the engine's end would open it again
         await endpoint.stop()
         await serving
+    await asyncio.to_thread(landing.stop)
 
 
 def _no_engine(_: str) -> Session:

@@ -138,7 +138,7 @@ class QuerySettings:
     password: str = field(default="", repr=False)
     concurrent: int = 4
     seconds: float = 60.0
-    memory_bytes: int = 2 << 30
+    memory_bytes: int = 768 << 20  # of one query; all of the engine may take 2 GiB
     result_bytes: int = 1 << 30
 
 
