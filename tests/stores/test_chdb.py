@@ -104,6 +104,14 @@ def test_a_file_from_before_a_column_was_added_lands(store: ChdbStore, tmp_path:
         f"SELECT ename, xid FROM {store.database}.events")
 
 
+def test_text_in_params_is_never_taken_for_a_time(store: ChdbStore, tmp_path: Path) -> None:
+    sent = '{"at":"2024-01-01T00:00:00Z","on":"2024-01-01"}'
+    store.land(make_batch(tmp_path, 1, [{"vid": "v", "params": sent}]))
+
+    found = store.rows(f"SELECT params.at, params.on FROM {store.database}.events")
+    assert [{"params.at": "2024-01-01T00:00:00Z", "params.on": "2024-01-01"}] == found
+
+
 def test_a_second_path_in_one_process_is_refused(engine: Engine, tmp_path: Path) -> None:
     engine.open()
 

@@ -34,6 +34,9 @@ _SHAPE = {
     "max_partitions_per_insert_block": 0,
     # {"a.b": 1, "a": {"b": 2}} names one path twice; the first is kept, the row lands.
     "type_json_skip_duplicated_paths": 1,
+    # Text stays text as it was sent: "2024-01-01T00:00:00Z" is not spelled anew as a time.
+    "input_format_try_infer_dates": 0,
+    "input_format_try_infer_datetimes": 0,
     "input_format_arrow_allow_missing_columns": 1,
     "materialize_statistics_on_insert": 0,
     "log_queries": 0,
