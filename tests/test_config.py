@@ -202,12 +202,12 @@ def test_marks_are_filled_from_the_environment() -> None:
 def test_a_mark_that_is_not_set_is_refused_where_it_counts(mark: str) -> None:
     assert "QueryPassword: the environment variable NAME is not set" in refusal(
         {"QueryPassword": mark})
-    assert "Notify[0].Password: the environment variable" in refusal(
-        {"Notify": [{"Service": "chdb", "Password": mark}]})
+    assert "Notify[0].Context: the environment variable" in refusal(
+        {"Notify": [{"Service": "chdb", "Context": mark}]})
 
 
 def test_a_mark_that_is_not_set_is_no_error_where_nothing_reads_it() -> None:
-    settings({"S3AccessKeyID": "{NAME}", "Notify": [{"Service": "chdb_", "Password": "{NAME}"}]})
+    settings({"S3AccessKeyID": "{NAME}", "Notify": [{"Service": "chdb_", "Context": "{NAME}"}]})
 
 
 def test_a_secret_can_come_from_a_file() -> None:
