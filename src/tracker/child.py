@@ -36,7 +36,8 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     if task.query is not None:
         descriptors.append(task.query)
     child = subprocess.Popen(
-        [sys.executable, "-c", "from tracker.child import main; main()"], stdin=subprocess.PIPE, pass_fds=descriptors,
+        [sys.executable, "-c", "from tracker.child import main; main()"],
+        stdin=subprocess.PIPE, pass_fds=descriptors,
         start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
     if child.stdin is None:
         raise AssertionError

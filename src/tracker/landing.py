@@ -163,6 +163,9 @@ def run(settings: Settings, query: socket.socket | None, lifeline: int) -> None:
     set_up_logs(debug=settings.debug)
     os.nice(_NICENESS)
     landing = Landing(settings)
+    if landing.engine is not None:
+        with contextlib.suppress(StoreUnavailable):  # its courier tries again, and says so
+            landing.engine.open()  # in this thread, where Python's signal handlers can be kept
     asyncio.run(_serve(landing, query, lifeline))
 
 
