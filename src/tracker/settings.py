@@ -94,7 +94,7 @@ class BatchSettings:
     rows: int = 10_000
     rows_behind: int = 50_000  # when the spool backs up
     bytes: int = 64 << 20
-    linger_seconds: float = 0.5
+    linger_seconds: float = 1.0  # at most; half of it where there is some traffic
     partitions: int = 90
     eid_days: float = 3.0
     eid_entries: int = 8_000_000
