@@ -97,7 +97,8 @@ SERVICE_KEYS: tuple[Key, ...] = (
         "events always land in batches; MaxBatchSize bounds them", Status.RETIRED),
     *(_later(name, Form.ANY, None, "For services that this version does not have.")
       for name in ("Hosts", "Username", "Password", "Timeout", "CACert", "Cert", "Key", "Secure",
-                   "Unencrypted", "Connections", "Retries", "AttemptAll", "EnableCompression", "Filter", "Format", "MessageLimit",
+                   "Unencrypted", "Connections", "Retries", "AttemptAll", "EnableCompression",
+                   "Filter", "Format", "MessageLimit",
                    "ByteLimit", "Consumer", "Ephemeral", "ProxyRealtimeStorageServiceName",
                    "ProxyRealtimeStorageServiceTables")),
     _later("Prune", Form.SECTIONS, (), "Rules for removing personal data."),
