@@ -1,0 +1,379 @@
+"""Fills in what the reference pages say of routes, keys, tables, metrics, commands and errors.
+
+    python docs/generate.py           write the pages
+    python docs/generate.py --check   1 when a page is not what the code says
+
+A page holds pairs of marks; what stands between them is made here, the rest is written by hand.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tracker import cli, metrics
+from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
+from tracker.config.keys import KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.query.failure import NAMES, QueryFailed
+from tracker.refine.refined import Drop, Reason
+from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
+from tracker.schema import clickhouse, duckdb
+from tracker.schema.columns import BATCH_COLUMNS, Column, From
+from tracker.schema.table import Keep, Table
+from tracker.schema.tables import DERIVED, TABLES, VIEWS
+from tracker.spool.writer import SYNC_BOUNDS
+from tracker.web.app import Web
+from tracker.web.exposition import Exposition
+
+PAGES = Path(__file__).parent / "reference"
+SOURCE = Path(cli.__file__).parent
+MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+FILLED = ("events", "accounting")
+"""Tables that batches of this version are inserted into; the others wait for their API."""
+
+ERRORS: dict[str, str] = {
+    "body_too_large": "The body, or what it unpacks to, has more bytes than a request may. Send"
+                      " it in parts.",
+    "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
+    "content_encoding": "400: the body is not what its Content-Encoding says. 415: the coding is"
+                        " not supported, or too many are laid over one another.",
+    "empty_batch": "An array without events.",
+    "empty_body": "Neither body, path nor query say anything.",
+    "head_too_slow": "The headers came too slowly; see `ReadHeaderTimeoutSeconds`.",
+    "headers_too_large": "The headers have more bytes than `MaxHeaderBytes`.",
+    "http_error": "Any other refusal of the pages beside the tracking routes; the message says"
+                  " what is wrong.",
+    "internal_error": "A fault of the tracker's. It is logged and counted"
+                      " (`tracker_door_errors_total`).",
+    "malformed_request": "The bytes are no HTTP/1.1 request.",
+    "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
+    "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
+    "not_an_object": "Valid JSON, but not an object, where an event must stand.",
+    "not_found": "There is nothing at this path.",
+    "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
+    "not_utf8": "The body is not UTF-8.",
+    "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"
+                        " neither in `Domains` nor that of `DefaultRedirect`.",
+    "target_too_long": "The request line is too long.",
+    "too_deep": "An event is nested too deep.",
+    "too_many_connections": "More connections than `MaximumConnections`.",
+    "too_many_events": "One request holds too many events. Send them in parts.",
+    "too_many_keys": "An event, a form or a URL names too many values.",
+    "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
+                   " **Nothing was accepted**; send the same again after `Retry-After`.",
+}
+
+REASONS: dict[str, str] = {
+    NOT_A_HIT: "A record in the spool that no version of Tracker wrote.",
+    REFINE_FAILED: "Refining failed at it: a defect of Tracker's. Replay it after an upgrade.",
+    Reason.NOT_JSON: "Its bytes are no JSON, although the door took them.",
+    Reason.NOT_AN_OBJECT: "JSON, but no object.",
+    Reason.MISSING: "The body holds fewer events than the door counted.",
+    Reason.UNKNOWN_SHAPE: "Written by a version that knows more shapes of bodies.",
+}
+
+DROPS: dict[str, str] = {
+    Drop.ACCOUNT: "`AccountHashMixer` is set and `acct` is not the account of the host.",
+}
+
+
+# Markdown.
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; bars within cells are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n"
+                   for line in lines)
+
+
+def code(text: object) -> str:
+    """Text as code, nothing for nothing."""
+    return f"`{text}`" if text not in ("", None) else ""
+
+
+# Routes.
+
+def tracking_routes() -> str:
+    """The tracking routes."""
+    return table(("Path", "Counts as", "Answers"), (
+        (code(route.path(1)), "server-side" if route.server_side else "client-side", route.answers)
+        for route in TRACKING_ROUTES)) + (
+        f"\nMethods: {', '.join(method.decode() for method in METHODS)}.\n")
+
+
+def sources() -> str:
+    """Where values stand in a request."""
+    return "".join(f"1. **{name}**: {about}.\n" for name, about in SOURCES)
+
+
+def pages() -> str:
+    """The other paths."""
+    web = Web(SimpleNamespace(), lambda: 0.0, "*")  # type: ignore[arg-type]  # only its table is read
+    return table(("Path", "Answers"), (
+        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in web.routes()))
+
+
+# Config.
+
+def default_of(key: Key) -> str:
+    """A default as JSON; large numbers of bytes also in units."""
+    if key.default is None or key.default == ():
+        return ""
+    if isinstance(key.default, int) and key.default >= 1 << 20 and key.default % (1 << 20) == 0:
+        return f"`{key.default}` ({key.default >> 20} MiB)"
+    number = key.default
+    plain = int(number) if isinstance(number, float) and number.is_integer() else number
+    return code(json.dumps(plain))
+
+
+def keys_of(keys: Sequence[Key], *statuses: Status) -> str:
+    """Keys of some statuses."""
+    return table(("Key", "Takes", "Default", "Meaning", ""), (
+        (code(key.name), key.form.value, default_of(key), key.about,
+         "added" if key.status is Status.OURS else "")
+        for key in keys if key.status in statuses))
+
+
+def names_of(status: Status) -> str:
+    """Keys without effect, with what they are about."""
+    heads = {Status.LATER: "What it is for in the original", Status.RETIRED: "Instead"}
+    rows = [(code(where + key.name), key.about)
+            for where, keys in (("", KEYS), ("Notify[].", SERVICE_KEYS))
+            for key in keys if key.status is status]
+    return table(("Key", heads[status]), rows)
+
+
+# Tables.
+
+def event_columns() -> str:
+    """The columns of events, with the keys that fill each."""
+    events = TABLES[0]
+    rows = [(code(column.name), _filled_by(column), code(clickhouse.type_of(column)),
+             column.about + (" *Personal.*" if column.personal else ""))
+            for column in events.columns]
+    rows += [(code(alias.name), "worked out when read; not in `SELECT *`, not in DuckDB",
+              "`String`", alias.about) for alias in events.aliases]
+    return table(("Column", "Filled by", "ClickHouse type", "Meaning"), rows)
+
+
+def _filled_by(column: Column) -> str:
+    if column.source is From.CLIENT:
+        return ", ".join(map(code, (column.name, *column.keys)))
+    if column.source is From.REFINE and column.keys:
+        return ", ".join(map(code, column.keys))
+    return "the tracker"
+
+
+def private_columns() -> str:
+    """Columns of batches that events does not have."""
+    events = set(TABLES[0].names)
+    return table(("Column", "Meaning"), (
+        (code(column.name), column.about) for column in BATCH_COLUMNS
+        if column.name not in events))
+
+
+def types() -> str:
+    """The types of both dialects."""
+    seen: dict[str, str] = {}
+    for made in TABLES:
+        declared = duckdb.create_table(made).splitlines()[2:-1]
+        for column, line in zip(made.columns, declared, strict=True):
+            kind = line.strip().rstrip(",").split(" ", 1)[1].partition(" DEFAULT")[0]
+            seen[clickhouse.type_of(column)] = kind
+    return table(("ClickHouse", "DuckDB"), ((code(one), code(other))
+                                            for one, other in sorted(seen.items())))
+
+
+_KEEPS = {Keep.ALL: "every row", Keep.NEWEST: "the newest row per key (`FINAL` shows it)",
+          Keep.SUM: "sums per key (read them with `sum(…)`)"}
+
+
+def one_table(made: Table) -> Iterator[str]:
+    """One table with its columns."""
+    yield f"### `{made.name}`\n\n{made.about}\n\n"
+    yield f"Keeps {_KEEPS[made.keep]}. Key: {', '.join(map(code, made.order))}."
+    yield f" One partition per month of `{made.month}`.\n\n" if made.month else "\n\n"
+    yield table(("Column", "ClickHouse type", "Meaning"), (
+        (code(column.name), code(clickhouse.type_of(column)),
+         column.about + (" *Personal.*" if column.personal else "")) for column in made.columns))
+    yield "\n"
+
+
+def derived_tables() -> str:
+    """Tables fed from events."""
+    return "".join("".join(one_table(derived.table)) for derived in DERIVED)
+
+
+def other_tables() -> str:
+    """Tables besides events."""
+    filled = [made for made in TABLES[1:] if made.name in FILLED]
+    return "".join("".join(one_table(made)) for made in filled)
+
+
+def waiting_tables() -> str:
+    """Tables without rows in this version."""
+    return "".join("".join(one_table(made)) for made in TABLES if made.name not in FILLED)
+
+
+def views() -> str:
+    """Views."""
+    return table(("View", "Reads", "Shows"), (
+        (code(view.name), code(view.source), view.about) for view in VIEWS))
+
+
+# Metrics.
+
+def exposition() -> Exposition:
+    """The exposition of a tracker in which everything has happened once."""
+    stamp = metrics.Stamp("w0", 1, 1, "0", 0.0, 0.0)
+    door = metrics.DoorCounts(requests={"tr 200": 1})
+    spool = metrics.SpoolCounts(sync=metrics.Histogram([0] * (len(SYNC_BOUNDS) + 1)))
+    edge = metrics.EdgeSnapshot(stamp, metrics.EdgeCounts(door, spool))
+    landing = metrics.LandingCounts(stores={"chdb": metrics.StoreCounts()})
+    account = metrics.Accounting(landed={"chdb": 1}, filtered={Drop.ACCOUNT: 1},
+                                 quarantined={Reason.NOT_JSON: 1})
+    store = metrics.StoreSnapshot(stamp, landing, account, {"chdb": metrics.StoreState(True)})
+    return Exposition([edge], store, ["chdb"], 0.0)
+
+
+def all_metrics() -> str:
+    """Every metric."""
+    endings = {"counter": "_total", "info": "_info"}
+    return table(("Metric", "Type", "Labels", "Meaning"), (
+        (code(family.name + endings.get(family.type, "")), family.type,
+         ", ".join(code(label) for label in _labels(family)), family.documentation)
+        for family in exposition().collect()))
+
+
+def _labels(family: Any) -> list[str]:
+    return sorted({label for sample in family.samples for label in sample.labels} - {"le"})
+
+
+# Commands.
+
+def commands() -> str:
+    """What --help prints, of the whole and of each command."""
+    os.environ["COLUMNS"] = "88"
+    whole = cli.parser()
+    action = next(action for action in whole._actions
+                  if isinstance(action, argparse._SubParsersAction))
+    parts = [("tracker", whole), *((f"tracker {name}", action.choices[name])
+                                   for name in cli.NAMES)]
+    return "\n".join(f"## `{name}`\n\n```text\n{parser.format_help()}```\n"
+                     for name, parser in parts)
+
+
+# Errors.
+
+def codes_in_code() -> dict[str, set[int]]:
+    """Each code that an answer may carry, with its statuses, as the source has them."""
+    found: dict[str, set[int]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for status, name in _codes(node):
+                found.setdefault(name, set()).add(status)
+    return found
+
+
+_REFUSING = {"RequestRefused", "error_answer", "_refuse"}
+
+
+def _codes(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Calls that name a status and a code, events' faults (400), and the pages' table of texts."""
+    if isinstance(node, ast.Call):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else (
+            node.func.id if isinstance(node.func, ast.Name) else "")
+        match [_constant(argument) for argument in node.args[:2]]:
+            case [int(status), str(name)] if called in _REFUSING:
+                yield status, name
+            case [str(name), *_] if called == "Fault":
+                yield 400, name
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            match _constant(key), value:
+                case int(status), ast.Tuple(elts=[ast.Constant(value=str(name)), *_]):
+                    yield status, name
+
+
+def _constant(node: ast.AST | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def error_codes() -> str:
+    """Every code with its statuses and its meaning."""
+    found = codes_in_code() | {"http_error": set()}
+    if set(found) != set(ERRORS):
+        raise SystemExit(f"docs/generate.py: ERRORS and the code differ in"
+                         f" {sorted(set(found) ^ set(ERRORS))}")
+    return table(("Code", "Status", "Meaning"), (
+        (code(name), ", ".join(map(str, sorted(found[name]))) or "4xx", ERRORS[name])
+        for name in sorted(ERRORS)))
+
+
+def query_errors() -> str:
+    """The query endpoint's own errors."""
+    return table(("Code", "Name", "Status"), (
+        (str(number), code(name), str(QueryFailed(number, "").status))
+        for number, name in sorted(NAMES.items())))
+
+
+def reasons() -> str:
+    """Reasons of dead letters."""
+    known = {NOT_A_HIT, REFINE_FAILED, *Reason}
+    if known != set(REASONS):
+        raise SystemExit("docs/generate.py: REASONS and the code differ")
+    return table(("Reason", "Meaning"), ((code(str(name)), says) for name, says in REASONS.items()))
+
+
+def drops() -> str:
+    """Reasons of filtered events."""
+    if set(Drop) != set(DROPS):
+        raise SystemExit("docs/generate.py: DROPS and the code differ")
+    return table(("Reason", "Meaning"), ((code(str(name)), says) for name, says in DROPS.items()))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
+    "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
+    "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
+    "config-service": lambda: keys_of(SERVICE_KEYS, Status.OURS, Status.ORIGINAL),
+    "config-later": lambda: names_of(Status.LATER),
+    "config-retired": lambda: names_of(Status.RETIRED),
+    "event-columns": event_columns, "private-columns": private_columns,
+    "derived-tables": derived_tables, "other-tables": other_tables,
+    "types": types, "waiting-tables": waiting_tables, "views": views,
+    "metrics": all_metrics, "commands": commands,
+    "errors": error_codes, "query-errors": query_errors, "reasons": reasons, "drops": drops,
+}
+
+
+def filled(page: str) -> str:
+    """A page with every block made anew."""
+    return MARKED.sub(lambda found: f"{found[1]}\n{BLOCKS[found[2]]()}\n{found[3]}", page)
+
+
+def main() -> int:
+    """Write or check all pages."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for path in sorted(PAGES.glob("*.md")):
+        before = path.read_text(encoding="utf-8")
+        after = filled(before)
+        if before != after:
+            stale.append(path.name)
+            if not check:
+                path.write_text(after, encoding="utf-8")
+    if stale:
+        print(f"{'not what the code says' if check else 'written'}: {', '.join(stale)}"
+              + ("; run `make docs`" if check else ""))
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
