@@ -34,6 +34,7 @@ def main() -> int:
             print(f"{scenario.name:14} {scenario.about}")
         return 0
     require_programs()
+    page = PAGE.read_text() if options.markdown else None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
     plan = _plan(options)
     bench = Bench(plan, options.directory)
@@ -44,7 +45,10 @@ def main() -> int:
         entries = [_run(bench, scenario) for scenario in _chosen(options.names)]
     finally:
         bench.close()
-    _finish(entries, facts, plan, began, to_page=options.markdown)
+    rows = _finish(entries, facts, plan, began)
+    if page is not None:
+        PAGE.write_text(report.place(page, report.markdown(rows, facts, f"{began:%Y-%m-%d}")))
+        print(f"written: {PAGE}")
     return int(any(entry.failed for entry in entries))
 
 
@@ -106,7 +110,8 @@ def _run(bench: Bench, scenario: Scenario) -> report.Entry:
 
 
 def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, began: datetime,
-            *, to_page: bool) -> None:
+            ) -> list[list[str]]:
+    """Print the table and write the document; gives the table."""
     rows = report.table(entries, smoke=plan.smoke)
     print(report.plain(rows))
     RESULTS.mkdir(exist_ok=True)
@@ -114,10 +119,7 @@ def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, b
     document = report.document(entries, facts, asdict(plan), smoke=plan.smoke)
     path.write_text(json.dumps(document, indent=1) + "\n")
     print(f"\nwritten: {path}")
-    if to_page:
-        page = PAGE.read_text()
-        PAGE.write_text(report.place(page, report.markdown(rows, facts, f"{began:%Y-%m-%d}")))
-        print(f"written: {PAGE}")
+    return rows
 
 
 if __name__ == "__main__":

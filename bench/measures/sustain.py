@@ -2,6 +2,7 @@
 
 import time
 
+from bench.measures.race import count_faults
 from bench.rig import procs, wrk
 from bench.rig.bench import Bench
 from bench.rig.figures import trend
@@ -40,9 +41,9 @@ def sustain(bench: Bench, scenario: Scenario) -> Result:
         Figure("p50 of an answer, closed loop", "ms", (outcome.p50 * 1e3,)),
         Figure("p99 of an answer, closed loop", "ms", (outcome.p99 * 1e3,)),
     ]
-    if landed != accepted or not 0 <= accepted - outcome.requests <= load.connections:
-        result.faults.append(f"{outcome.requests} requests were answered with 200, {accepted} "
-                             f"events accepted, {landed} landed")
+    result.faults += count_faults(outcome.requests, accepted, load.connections)
+    if landed != accepted:
+        result.faults.append(f"{landed} of {accepted} accepted events landed")
     return result
 
 
@@ -77,9 +78,9 @@ def _result(series: list[dict[str, float]], landed: int, took: float,
     result = Result(ours, ours.spread.median, series=series)
     result.more = [
         Figure("lag of the oldest event", "s", lag),
-        Figure("lag grew by", "s", (trend(lag),)),
+        Figure("lag grew by, first to last third", "s", (trend(lag),)),
         Figure("memory of all processes", "MB", tuple(memory)),
-        Figure("memory grew by", "MB", (trend(memory),)),
+        Figure("memory grew by, once warm", "MB", (trend(memory[len(memory) // 3:]),)),
         *(Figure(f"CPU of {name}", "µs an event", (spent / landed * 1e6,))
           for name, spent in cpu.items() if name != "supervisor"),
     ]

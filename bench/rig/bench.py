@@ -108,6 +108,7 @@ class Bench:
         while (tracker.metrics()["tracker_events_landed_total"] < accepted
                and time.monotonic() < until):
             time.sleep(_LOOK_SECONDS)
+        tracker.require_life()
         return accepted, tracker.landed()
 
     # --- loads --------------------------------------------------------------------------------

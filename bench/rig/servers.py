@@ -22,6 +22,7 @@ from bench.rig import procs
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _LOOK_SECONDS = 0.01
+_DIED = "process died"  # what the supervisor says of a child
 _NEEDED = {"nginx": "nginx", "wrk": "wrk"}
 """Programs by the Debian package that brings them."""
 
@@ -173,12 +174,18 @@ class Tracker:
 
     def ready(self) -> bool:
         """Whether it answers and its store takes rows."""
-        if self._child is None or self._child.poll() is not None:
-            raise ServerFailed("the tracker ended")
+        self.require_life()
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             stores = self.health()["stores"].values()
             return bool(stores) and all(store["reachable"] for store in stores)
         return False
+
+    def require_life(self) -> None:
+        """Raise when it has ended, or when one of its processes had to be started again."""
+        if self._child is None or self._child.poll() is not None:
+            raise ServerFailed("the tracker ended")
+        if _DIED in (self.folder / "log").read_text(errors="replace"):
+            raise ServerFailed("a process of the tracker died")
 
     def stop(self) -> None:
         """Stop it; what is not landed stays in its folder."""
