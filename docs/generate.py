@@ -362,13 +362,18 @@ def main() -> int:
     """Write or check all pages."""
     check = "--check" in sys.argv[1:]
     stale = []
+    unused = set(BLOCKS)
     for path in sorted(PAGES.glob("*.md")):
         before = path.read_text(encoding="utf-8")
+        unused -= {name for _, name, _ in MARKED.findall(before)}
         after = filled(before)
         if before != after:
             stale.append(path.name)
             if not check:
                 path.write_text(after, encoding="utf-8")
+    if unused:
+        print(f"on no page: {', '.join(sorted(unused))}")
+        return 1
     if stale:
         print(f"{'not what the code says' if check else 'written'}: {', '.join(stale)}"
               + ("; run `make docs`" if check else ""))
