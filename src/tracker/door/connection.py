@@ -5,7 +5,15 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
 from tracker.door.address import peer_address
-from tracker.door.framing import HEAD_END, Verdict, content_length, without_upgrade
+from tracker.door.framing import (
+    HEAD_END,
+    MALFORMED,
+    OTHER,
+    UPGRADE,
+    WHOLE,
+    content_length,
+    without_upgrade,
+)
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Accepted, Answer, Request
 
@@ -44,6 +52,10 @@ class State(IntEnum):
     GONE = 5
 
 
+# As plain names: a member looked up in its class costs the hot path several times as much.
+READY, HEAD, BODY, SPOOL, DRAIN, GONE = State
+
+
 class Connection(asyncio.Protocol):
     """Reads requests one by one; answers each when its hit is durable.
 
@@ -74,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._clogged = False  # the client does not read; reading is paused
         self._paused = False  # reading is paused because much has come ahead
         self.transport: asyncio.Transport | None = None
-        self.state = State.READY
+        self.state = READY
         self.age = 0.0  # seconds in this state, as the sweep counts them
         self.spoke = 0
 
@@ -91,7 +103,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The client is gone; what it sent completely stays accepted."""
         self.transport = None
-        self.state = State.GONE
+        self.state = GONE
         self._chunks = []
         self._buffer = b""
         self._release()
@@ -100,7 +112,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of the client have come."""
         try:
-            if self.state is State.READY:
+            if self.state is READY:
                 self._take(data)
             else:
                 self._more(data)
@@ -109,7 +121,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answer to what it sent."""
-        if self.state is State.SPOOL:
+        if self.state is SPOOL:
             self._keep = False
             return True
         return False
@@ -118,14 +130,14 @@ class Connection(asyncio.Protocol):
         """The client does not read its answers: read no more of its requests."""
         self._clogged = True
         self.age = 0.0
-        if self.transport is not None and self.state is not State.GONE:
+        if self.transport is not None and self.state is not GONE:
             self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client has read its answers."""
         self._clogged = False
         self.age = 0.0
-        if self.transport is not None and self.state is not State.GONE and not self._paused:
+        if self.transport is not None and self.state is not GONE and not self._paused:
             self.transport.resume_reading()
 
     # One request.
@@ -137,7 +149,7 @@ class Connection(asyncio.Protocol):
             if len(words) == 3 and words[2].startswith(b"HTTP/1.1\r\n"):
                 route = door.route(words[1])
                 framing = door.framing
-                if route is not None and framing.judge(data) is Verdict.WHOLE:
+                if route is not None and framing.judge(data) is WHOLE:
                     self._http10 = False
                     body = framing.body
                     self._accept(route, words[0], words[1], data[:len(data) - len(body) - 2], data)
@@ -167,14 +179,14 @@ class Connection(asyncio.Protocol):
             self._head = head
             if accepted.file:
                 self._whole = whole
-            self.state = State.SPOOL
+            self.state = SPOOL
 
     def settled(self, error: SpoolUnavailable | None) -> None:
         """The hit is durable, or with `error` was not accepted: answer, and take the next."""
         accepted, self._accepted = self._accepted, None
         if self.transport is None or accepted is None:
             return
-        self.state = State.READY
+        self.state = READY
         self.age = 0.0
         if error is not None:
             self._reply(self._door.unavailable(error, self._head))
@@ -199,9 +211,9 @@ class Connection(asyncio.Protocol):
     # Requests that did not come in one piece, or not alone.
 
     def _go_on(self) -> None:
-        while self._buffer and self.state is State.READY:
+        while self._buffer and self.state is READY:
             self._sort()
-        if self._paused and self.state < State.SPOOL and not self._clogged:
+        if self._paused and self.state < SPOOL and not self._clogged:
             self._paused = False
             if self.transport is not None:
                 self.transport.resume_reading()
@@ -248,16 +260,16 @@ class Connection(asyncio.Protocol):
         whole, self._buffer = self._buffer[:total], self._buffer[total:]
         self._release()
         verdict = self._door.framing.judge(whole)
-        if verdict is Verdict.WHOLE:
+        if verdict is WHOLE:
             self._accept(route, method, target, head, whole)
-        elif verdict is Verdict.UPGRADE:
+        elif verdict is UPGRADE:
             self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
         else:
             self._refuse_malformed()
 
     def _wait_for_head(self) -> None:
         if self._searched < JUDGED_BYTES and \
-                self._door.framing.judge(self._buffer) is Verdict.MALFORMED:
+                self._door.framing.judge(self._buffer) is MALFORMED:
             self._refuse_malformed()
             return
         self._searched = len(self._buffer)
@@ -265,14 +277,14 @@ class Connection(asyncio.Protocol):
         if self._searched > (LINE_BYTES if line < 0 else self._door.settings.header_bytes):
             self._refuse_head()
         else:
-            self._become(State.HEAD)
+            self._become(HEAD)
 
     def _wait_for_body(self, head: bytes, lower: bytes, total: int) -> None:
         door = self._door
         verdict = door.framing.judge(head + b"\r\n")
-        if verdict is Verdict.UPGRADE:
+        if verdict is UPGRADE:
             self._buffer = without_upgrade(head) + self._buffer[len(head):]
-        elif verdict is not Verdict.OTHER:
+        elif verdict is not OTHER:
             self._refuse_malformed()
         elif (refusal := door.reserve(total)) is not None:
             self._keep = False
@@ -285,25 +297,25 @@ class Connection(asyncio.Protocol):
             self._missing = total - len(self._buffer)
             self._goal = max(self._missing - BODY_STEP, 0)
             self._buffer = b""
-            self._become(State.BODY)
+            self._become(BODY)
 
     def _more(self, data: bytes) -> None:
-        if self.state is State.BODY:
+        if self.state is BODY:
             self._chunks.append(data)
             self._missing -= len(data)
             if self._missing > 0:
                 return
             self._buffer, self._chunks = b"".join(self._chunks), []
-        elif self.state is State.DRAIN or self.state is State.GONE:
+        elif self.state is DRAIN or self.state is GONE:
             return
         else:
             self._buffer += data
-            if self.state is not State.HEAD:
+            if self.state is not HEAD:
                 if len(self._buffer) > AHEAD_BYTES and self.transport is not None:
                     self._paused = True
                     self.transport.pause_reading()
                 return
-        self._become(State.READY)
+        self._become(READY)
         self._go_on()
 
     # Ends.
@@ -332,10 +344,10 @@ class Connection(asyncio.Protocol):
         Closed at once, the system would reset the connection, and the client not see the answer.
         """
         transport = self.transport
-        if transport is None or self.state is State.GONE:
+        if transport is None or self.state is GONE:
             return
         self._door.count(self._route, answer.status)
-        self._become(State.DRAIN)
+        self._become(DRAIN)
         self._buffer = b""
         self._chunks = []
         self._release()
@@ -347,7 +359,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        self._become(State.GONE)
+        self._become(GONE)
         if self.transport is not None:
             self.transport.close()
 
@@ -362,7 +374,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Hang up without a word."""
-        self._become(State.GONE)
+        self._become(GONE)
         if self.transport is not None:
             self.transport.abort()
 
@@ -370,7 +382,7 @@ class Connection(asyncio.Protocol):
         transport = self.transport
         if transport is None:
             return
-        self._become(State.GONE)
+        self._become(GONE)
         self._buffer = b""
         self._release()
         self._door.hand_over(self, transport, data, recorded)
@@ -381,21 +393,21 @@ class Connection(asyncio.Protocol):
         """So much time has passed since the last turn: end what takes too long."""
         self.age += seconds
         limits = self._door.settings
-        if self._clogged or self.state is State.GONE:
+        if self._clogged or self.state is GONE:
             if self.age >= limits.write_seconds:
                 self.abort()
-        elif self.state is State.READY and self.age >= limits.idle_seconds:
+        elif self.state is READY and self.age >= limits.idle_seconds:
             self._close()
-        elif self.state is State.HEAD and self.age >= limits.header_seconds:
+        elif self.state is HEAD and self.age >= limits.header_seconds:
             self._refuse(RequestRefused(408, "head_too_slow", "The headers came too slowly."))
-        elif self.state is State.BODY and self.age >= limits.body_seconds:
+        elif self.state is BODY and self.age >= limits.body_seconds:
             self._judge_pace()
-        elif self.state is State.DRAIN and self.age >= LINGER_SECONDS:
+        elif self.state is DRAIN and self.age >= LINGER_SECONDS:
             self._close()
 
     def stop(self) -> None:
         """The worker ends: finish what has begun to arrive, and nothing else."""
-        if self.state is State.READY or self.state is State.HEAD:
+        if self.state is READY or self.state is HEAD:
             self._close()
 
     def _judge_pace(self) -> None:
