@@ -28,6 +28,12 @@ class Taken(NamedTuple):
         """How many events were accepted with it."""
         return self.hit.events if self.hit else 1
 
+    @property
+    def bytes(self) -> int:
+        """About what its events come to as rows: each repeats what the head says."""
+        heads = len(self.hit.head) * (self.hit.events - 1) if self.hit else 0
+        return len(self.record.data) + max(heads, 0)
+
 
 class Pending:
     """A queue bounded in events and bytes, which knows when it is due to be sealed."""
@@ -64,7 +70,7 @@ class Pending:
             taken = Taken(reader.spool_id, record, _hit(record.data))
             self._taken.append(taken)
             self.events += taken.events
-            self.bytes += len(record.data)
+            self.bytes += taken.bytes
             received = taken.hit.received if taken.hit else received
         return received
 
@@ -84,12 +90,13 @@ class Pending:
     def take(self) -> list[Taken]:
         """The first of them that fit into a batch, at least one; they stay queued."""
         chosen: list[Taken] = []
-        events = 0
+        events = size = 0
         for taken in self._taken:
-            if chosen and events + taken.events > self._settings.rows_behind:
+            events += taken.events
+            size += taken.bytes
+            if chosen and (events > self._settings.rows_behind or size > self._settings.bytes):
                 break
             chosen.append(taken)
-            events += taken.events
         return chosen
 
     def drop(self, count: int) -> None:
@@ -97,7 +104,7 @@ class Pending:
         for _ in range(count):
             taken = self._taken.popleft()
             self.events -= taken.events
-            self.bytes -= len(taken.record.data)
+            self.bytes -= taken.bytes
 
 
 def _hit(data: bytes) -> Hit | None:

@@ -24,6 +24,9 @@ BODY_METHODS = frozenset({b"POST", b"PUT"})
 SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible bound
 REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
+REPEATED_BYTES = 64 << 20
+"""What a head may come to when each event of a batch takes over what it says."""
+
 
 class Intake:
     """Accepts or refuses tracking requests; knows no socket and no disk."""
@@ -102,6 +105,7 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
+        _hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
@@ -163,3 +167,12 @@ class Intake:
             answers = self._book.of(Head(head).first(b"origin"))
         answer = answers.refusal(error)
         return answer.without_body() if head.startswith(b"HEAD ") else answer
+
+
+def _hold_repetition(events: int, head_bytes: int) -> None:
+    """A small body must not become gigabytes of rows by way of a long head."""
+    if events * head_bytes > REPEATED_BYTES:
+        raise RequestRefused(
+            413, "head_too_large_for_batch", f"Each event takes over what the head says: {events}"
+            f" events times {head_bytes} bytes is more than {REPEATED_BYTES}; send fewer events at"
+            " once, or shorter headers and cookies.")

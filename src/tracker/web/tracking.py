@@ -2,6 +2,7 @@
 
 import asyncio
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -57,6 +58,8 @@ class Tracking:
         head = head_of(scope)
         try:
             answer = await self._record(scope, receive, head)
+        except ClientDisconnect:  # nobody waits for an answer
+            return
         except RequestRefused as error:
             answer = self._door.refusal(error, head)
             if error.status in {408, 413}:
@@ -71,7 +74,7 @@ class Tracking:
     async def _record(self, scope: Scope, receive: Receive, head: bytes) -> Answer | None:
         """The answer when the hit is durable; None: the file of this path."""
         settings = self._door.settings
-        body = await read_body(receive, settings.body_bytes, settings.body_seconds)
+        body = await read_body(receive, settings.body_bytes, settings.body_seconds, self._door)
         client = scope.get("client")
         accepted = self._door.accept(Request(
             scope["method"].encode(), target_of(scope), head, body,
