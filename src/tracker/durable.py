@@ -3,7 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from tracker.errors import TrackerError
+
+T = TypeVar("T")
 
 FILE_MODE = 0o600
 
@@ -36,3 +42,11 @@ def replace_durably(path: Path, content: bytes) -> None:
     write_durably(new, lambda file: file.write(content))
     new.replace(path)
     sync_directory(path.parent)
+
+
+def read_json(path: Path, kind: type[T], mend: str) -> T:
+    """What is in a file of ours; raises `TrackerError`, with what to do, when it is damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.MsgspecError as error:
+        raise TrackerError(f"{path} is damaged ({error}): {mend}") from None

@@ -23,7 +23,7 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
-from tracker.errors import StoreUnavailable
+from tracker.errors import StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
 from tracker.query.endpoint import QueryEndpoint
@@ -162,9 +162,13 @@ def run(settings: Settings, query: socket.socket | None, lifeline: int) -> None:
     """Be the store process until SIGTERM, or until the lifeline is cut."""
     set_up_logs(debug=settings.debug)
     os.nice(_NICENESS)
-    landing = Landing(settings)
+    try:
+        landing = Landing(settings)
+    except TrackerError as error:  # said in words; the supervisor tries again
+        log.error("the store process cannot start", error=str(error))  # noqa: TRY400 - no trace needed
+        raise SystemExit(1) from None
     if landing.engine is not None:
-        with contextlib.suppress(StoreUnavailable):  # its courier tries again, and says so
+        with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
     asyncio.run(_serve(landing, query, lifeline))
 

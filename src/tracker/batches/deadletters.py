@@ -42,8 +42,8 @@ class DeadLetters:
     def open(self, newest: int) -> None:
         """Delete letters of batches that were never sealed."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self.directory.glob("*.jsonl"):
-            if int(path.stem) > newest:
+        for n, path in self._files():
+            if n > newest:
                 path.unlink()
 
     def write(self, n: int, letters: Sequence[DeadLetter]) -> None:
@@ -62,9 +62,9 @@ class DeadLetters:
 
     def letters(self) -> Iterator[tuple[int, int, DeadLetter]]:
         """All letters as (batch, line, letter), oldest first."""
-        for path in sorted(self.directory.glob("*.jsonl")):
+        for n, path in self._files():
             for line, text in enumerate(path.read_bytes().splitlines()):
-                yield int(path.stem), line, msgspec.json.decode(text, type=DeadLetter)
+                yield n, line, msgspec.json.decode(text, type=DeadLetter)
 
     def refusals(self) -> Iterator[tuple[str, RefusedRow]]:
         """All rows that stores refused, as (file name, row)."""
@@ -82,6 +82,11 @@ class DeadLetters:
         for path in self.directory.iterdir():
             if path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)
+
+    def _files(self) -> list[tuple[int, Path]]:
+        """The files of letters with the numbers of their batches; no others that lie here."""
+        return [(int(path.stem), path) for path in sorted(self.directory.glob("*.jsonl"))
+                if path.stem.isdecimal()]
 
     def _path(self, n: int) -> Path:
         return self.directory / f"{n:012d}.jsonl"

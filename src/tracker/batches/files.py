@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
-from tracker.durable import replace_durably, sync_directory, write_durably
+from tracker.durable import read_json, replace_durably, sync_directory, write_durably
 
-_manifest = msgspec.json.Decoder(Manifest)
+_RESTORE = "restore it from a backup; without it, what is sealed and landed is not known"
 KEPT_MANIFESTS = 2_000
 
 
@@ -73,7 +73,7 @@ class BatchFiles:
         """Read all manifests and delete what was never sealed."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._read_folded()
-        for path in self.directory.glob("[0-9]*.json"):
+        for _, path in self._numbered("json"):
             self._read_manifest(path)
         for n in sorted(self._manifests):
             self.totals.add(self._manifests[n])
@@ -109,7 +109,7 @@ class BatchFiles:
 
     def kept(self) -> Iterator[int]:
         """Numbers of the batches whose rows are still here, ascending."""
-        return iter(sorted(int(path.stem) for path in self.directory.glob("*.arrow")))
+        return iter(sorted(n for n, _ in self._numbered("arrow")))
 
     def delete_rows(self, n: int) -> None:
         """Forget the rows of batch `n`; its manifest stays."""
@@ -145,15 +145,20 @@ class BatchFiles:
         """Where the manifest of batch `n` lies."""
         return self.directory / f"{n:012d}.json"
 
+    def _numbered(self, kind: str) -> list[tuple[int, Path]]:
+        """The files of one kind with the numbers of their batches; no others that lie here."""
+        return [(int(path.stem), path) for path in self.directory.glob(f"*.{kind}")
+                if path.stem.isdecimal()]
+
     def _read_folded(self) -> None:
         path = self.directory / "folded"
         if path.exists():
-            self._folded = msgspec.json.decode(path.read_bytes(), type=Folded)
+            self._folded = read_json(path, Folded, _RESTORE)
         for totals in self._folded.hours.values():
             self.totals.merge(totals)
 
     def _read_manifest(self, path: Path) -> None:
-        manifest = _manifest.decode(path.read_bytes())
+        manifest = read_json(path, Manifest, _RESTORE)
         if manifest.n <= self._folded.through:
             path.unlink()
         else:
@@ -161,8 +166,8 @@ class BatchFiles:
 
     def _delete_unsealed(self) -> None:
         newest = self.newest.n if self.newest else self._folded.through
-        for path in self.directory.glob("*.arrow"):
-            if int(path.stem) > newest:
+        for n, path in self._numbered("arrow"):
+            if n > newest:
                 path.unlink()
         for path in self.directory.glob("*.new"):
             path.unlink()

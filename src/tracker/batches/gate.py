@@ -1,11 +1,14 @@
 """Drops events whose client-made id was sealed before: one retry, one row, in all stores."""
 
+import contextlib
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from tracker.durable import sync_directory, write_durably
@@ -20,6 +23,10 @@ _MAGIC = b"TRKEIDS1"
 _HEADER = np.dtype([("magic", "S8"), ("sealed", "<i8"), ("count", "<u8"), ("crc", "<u8")])
 _FAN = 8  # runs of one size are merged when there are this many
 _DAY_NS = 86_400_000_000_000
+
+_NAME = re.compile(r"(\d+)-(\d+)\.eids")
+
+log = structlog.get_logger("gate")
 
 Ids = NDArray[np.uint64]  # shape (rows, 2): first and last 8 bytes, big-endian, as numbers
 Bodies = NDArray[np.uint64]
@@ -70,7 +77,9 @@ class EidGate:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in self.directory.glob("*.new"):
             path.unlink()
-        runs = [self._read(path) for path in sorted(self.directory.glob("*.eids"))]
+        runs = [self._read(path, int(name[1]), int(name[2]))
+                for path in sorted(self.directory.iterdir())
+                if (name := _NAME.fullmatch(path.name))]
         self._runs = _without_merged(sorted((run for run in runs if run), key=_by_age), newest)
 
     @property
@@ -108,7 +117,8 @@ class EidGate:
         if run is None:
             return
         self._runs.append(run)
-        self._merge()
+        with contextlib.suppress(OSError):  # a full disk: the runs stay as many as they are
+            self._merge()
         while self.entries > self.max_entries and len(self._runs) > 1:
             self.evicted += len(self._runs[0].prints)
             self._forget(self._runs.pop(0))
@@ -179,15 +189,16 @@ class EidGate:
         new.replace(path)
         return Run(path, first, last, sealed, entries["print"].copy())
 
-    def _read(self, path: Path) -> Run | None:
+    def _read(self, path: Path, first: int, last: int) -> Run | None:
         content = path.read_bytes()
         header = np.frombuffer(content, _HEADER, 1)[0] if len(content) >= _HEADER.itemsize else None
         if header is None or header["magic"] != _MAGIC \
                 or zlib.crc32(content[_HEADER.itemsize:]) != header["crc"]:
             self.damaged += 1
             path.rename(path.with_suffix(".damaged"))
+            log.error("ids are damaged: repeats of these batches will count as new",
+                      first=first, last=last, set_aside=path.with_suffix(".damaged").name)
             return None
-        first, last = (int(part) for part in path.stem.split("-"))
         prints = np.frombuffer(content, ENTRY, offset=_HEADER.itemsize)["print"].copy()
         return Run(path, first, last, int(header["sealed"]), prints)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.durable import replace_durably
+from tracker.durable import read_json, replace_durably
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -23,7 +23,8 @@ def identity(directory: Path) -> Identity:
     """Read the identity in `directory`, or make one."""
     path = directory / "sequencer.json"
     if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Identity)
+        return read_json(path, Identity, "restore it from a backup; without it, stores take repeats"
+                         " for new")
     made = Identity(secrets.token_hex(8), (secrets.randbits(64), secrets.randbits(64)))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     replace_durably(path, msgspec.json.encode(made))

@@ -16,6 +16,7 @@ from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
+from tracker.errors import SpoolUnavailable
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
@@ -67,6 +68,7 @@ class Sequencer:
         self._on_disk_error = on_disk_error
         self._clock = clock
         self._sources: dict[str, _Source] = {}
+        self._strange: set[str] = set()
         self._looked = float("-inf")
         self._flushes: list[_Flush] = []
         self._lock = threading.Lock()
@@ -115,10 +117,20 @@ class Sequencer:
         self._release()
         for directory in sorted(self._spools.iterdir()) if self._spools.exists() else ():
             if directory.name not in self._sources and (directory / "id").exists():
-                reader = SpoolReader(directory)
+                try:
+                    reader = SpoolReader(directory)
+                except SpoolUnavailable as error:
+                    self._complain(directory.name, error)
+                    continue
                 sealed = self._sealed().get(reader.spool_id)
                 reader.seek(*((sealed.generation, sealed.sequence) if sealed else (0, 0)))
                 self._sources[directory.name] = _Source(reader, sealed.events if sealed else 0)
+
+    def _complain(self, name: str, error: SpoolUnavailable) -> None:
+        """Say once of a directory that it is no spool; it may become one."""
+        if name not in self._strange:
+            self._strange.add(name)
+            log.error("a directory among the spools is none", error=str(error))
 
     def _sealed(self) -> dict[str, SpoolRange]:
         return self._files.newest.spools if self._files.newest else {}

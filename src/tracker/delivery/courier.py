@@ -93,9 +93,11 @@ class Courier:
                 self._sealed.clear()
                 continue
             try:
-                self._land(n)
-            except FileNotFoundError:
-                self._miss(n)
+                batch = self._load(n)
+                if batch is None:
+                    self._miss(n)
+                    continue
+                self._land(batch)
             except Exception as error:  # the batch comes again
                 self._away(error)
                 stop.wait(next(waits))
@@ -103,12 +105,18 @@ class Courier:
                 waits = pauses()
                 self._back()
 
-    def _land(self, n: int) -> None:
-        batch = self._files.load(n)
+    def _load(self, n: int) -> Batch | None:
+        """Batch `n`; None when its rows are gone."""
+        try:
+            return self._files.load(n)
+        except FileNotFoundError:
+            return None
+
+    def _land(self, batch: Batch) -> None:
         started = time.monotonic()
         self._land_surely(batch)
         self.counts.insert.observe(time.monotonic() - started)
-        self.cursor.advance(n)
+        self.cursor.advance(batch.n)
         self.counts.batches += 1
         self.counts.events += batch.manifest.rows
         self.counts.rows += batch.manifest.rows

@@ -1,10 +1,11 @@
 """How far one store has come. Moves only after the store took every table of the batch."""
 
+import threading
 from pathlib import Path
 
 import msgspec
 
-from tracker.durable import replace_durably
+from tracker.durable import read_json, replace_durably
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -32,8 +33,10 @@ class Cursor:
     def __init__(self, path: Path, sequencer: str, oldest_kept: int) -> None:
         """A store without a file for this sequencer begins at the oldest batch still here."""
         self._path = path
+        self._lock = threading.Lock()
         if path.exists():
-            self.position = msgspec.json.decode(path.read_bytes(), type=Position)
+            self.position = read_json(path, Position, "delete it, and all batches that are still"
+                                      " kept are landed again; the store skips what it has")
             if self.position.sequencer == sequencer:
                 return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,20 +48,25 @@ class Cursor:
         """The last batch landed."""
         return self.position.landed
 
+    # Two threads move it: the courier's, and the one that suspends.
+
     def advance(self, n: int) -> None:
         """Batch `n` is in, in every table."""
-        self._save(self._at(n, self.position.gaps))
+        with self._lock:
+            self._save(self._at(n, self.position.gaps))
 
     def suspend(self) -> None:
         """Give up waiting for the store: batches behind the cursor may go."""
-        self._save(self._at(self.landed, self.position.gaps, suspended=True))
+        with self._lock:
+            self._save(self._at(self.landed, self.position.gaps, suspended=True))
 
     def resume(self, oldest_kept: int) -> None:
         """Go on with the oldest batch that is still here; what went meanwhile is a gap."""
-        gaps = self.position.gaps
-        if oldest_kept > self.landed + 1:
-            gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
-        self._save(self._at(max(self.landed, oldest_kept - 1), gaps))
+        with self._lock:
+            gaps = self.position.gaps
+            if oldest_kept > self.landed + 1:
+                gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
+            self._save(self._at(max(self.landed, oldest_kept - 1), gaps))
 
     def go_back(self, n: int) -> None:
         """Land batch `n` and all behind it again; what was missed from there on is no gap then."""
