@@ -138,6 +138,8 @@ def _bind(settings: Settings) -> _Sockets:
     sockets = _Sockets([[] for _ in range(settings.workers)])
     for listener in settings.listeners:
         port = listener.port
+        if port:
+            _listen(listener.host, port, shared=False).close()  # else it is shared unnoticed
         for worker in sockets.workers:
             bound = _listen(listener.host, port, shared=True)
             port = bound.getsockname()[1]

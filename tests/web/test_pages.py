@@ -151,9 +151,9 @@ def test_health_is_ok_when_all_is(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(("snapshot", "error"), [
-    (None, "the store process does not run; it is started again"),
+    (None, "the store process gives no sign of life: it starts, hangs, or cannot write"),
     (store_snapshot(time.time() - 60, chdb=StoreState(True)),
-     "the store process does not run; it is started again"),
+     "the store process gives no sign of life: it starts, hangs, or cannot write"),
     (store_snapshot(time.time() + 60, chdb=StoreState(False, last_error="disk full")),
      "disk full"),
     (store_snapshot(time.time() + 60), None),

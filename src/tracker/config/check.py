@@ -8,6 +8,9 @@ from pathlib import Path
 from tracker.errors import ExtraMissing
 from tracker.settings import Listener, Settings
 
+_SEGMENTS = 4
+"""Of each worker: one in use, one made ahead, and room for what waits to be sealed."""
+
 _EXTRAS = {"duckdb": "duckdb"}
 
 
@@ -19,6 +22,12 @@ def refusals(settings: Settings) -> list[str]:
         if extra is not None and importlib.util.find_spec(store.service) is None:
             reasons.append(str(ExtraMissing(f'Notify: service "{store.service}"', extra)))
     reasons += _certificate_reasons(settings)
+    spool = settings.spool
+    least = _SEGMENTS * settings.workers * spool.segment_bytes
+    if spool.bytes < least:
+        reasons.append(f"Spool: Bytes is {spool.bytes}, but with {settings.workers} workers and"
+                       f" segments of {spool.segment_bytes} bytes it must be {least} at least;"
+                       " raise Bytes, or lower SegmentBytes")
     static = settings.intake.static_directory
     if static is not None and static.exists() and not static.is_dir():
         reasons.append(f"StaticDirectory: {static} is no directory")

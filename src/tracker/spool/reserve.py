@@ -24,6 +24,8 @@ class Reserve:
             return self.held
         self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         try:
+            if self._free() < self._size:  # trying would take what others need now
+                return False
             descriptor = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
             try:
                 self._files.allocate(descriptor, self._size)
@@ -35,6 +37,10 @@ class Reserve:
             return False
         self.held = True
         return True
+
+    def _free(self) -> int:
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize
 
     def free(self) -> None:
         """Give the space back to whoever writes next."""

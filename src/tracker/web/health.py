@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tracker.metrics import STALE_SECONDS, EdgeSnapshot, StoreSnapshot
+from tracker.metrics import STALE_SECONDS, EdgeSnapshot, StoreSnapshot, StoreState
 
-STORE_PROCESS_DOWN = "the store process does not run; it is started again"
+STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs, or cannot write"
 
 
 def health(edges: Sequence[EdgeSnapshot], store: StoreSnapshot | None, names: Iterable[str],
@@ -53,7 +53,14 @@ def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float) -> di
         answer[name] = {
             "reachable": state is not None and state.reachable and not down,
             "lag_events": state.lag_events if state is not None else None,
-            "lag_seconds": state.lag_seconds if state is not None else None,
+            "lag_seconds": _lag(store, state, now) if down else state and state.lag_seconds,
             "last_error": STORE_PROCESS_DOWN if down else error,
         }
     return answer
+
+
+def _lag(store: StoreSnapshot | None, state: StoreState | None, now: float) -> float | None:
+    """While the store process says nothing, what it last said grows older."""
+    if store is None or state is None:
+        return None
+    return round(state.lag_seconds + now - store.stamp.written, 3)
