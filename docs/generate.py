@@ -45,6 +45,9 @@ ERRORS: dict[str, str] = {
                         " not supported, or too many are laid over one another.",
     "empty_batch": "An array without events.",
     "empty_body": "Neither body, path nor query say anything.",
+    "head_too_large_for_batch": "Each event of a batch takes over what the head says: path, query,"
+                                " headers, cookies. Events times bytes of the head is too much"
+                                " here; send fewer events at once, or a shorter head.",
     "head_too_slow": "The headers came too slowly; see `ReadHeaderTimeoutSeconds`.",
     "headers_too_large": "The headers have more bytes than `MaxHeaderBytes`.",
     "http_error": "Any other refusal of the pages beside the tracking routes; the message says"

@@ -121,6 +121,10 @@ class Tracker:
         self._connection = kind(place.hostname or "127.0.0.1", place.port, timeout=30)
         self._site = site
 
+    def greet(self) -> None:
+        """Raise `OSError` when nobody is there."""
+        self._connection.connect()
+
     def send(self, event: dict[str, Any], entry: Entry) -> int:
         """Send until the tracker has taken or refused the event; gives back the status.
 
@@ -160,6 +164,7 @@ def main() -> int:
     tracker, visitors = Tracker(given.url, given.site), Visitors()
     counts: Counter[str] = Counter()
     try:
+        tracker.greet()
         with given.log.open(encoding="utf-8", errors="replace") as lines:
             for entry in entries(lines):
                 if entry is None:

@@ -65,7 +65,8 @@ def run(folder: Path, script: str) -> tuple[int, str, str]:
 
 def ported(text: str, tracker: TrackerProcess) -> str:
     """The text with the ports of this tracker."""
-    return text.replace(":8880", f":{tracker.port}").replace(":8123", f":{tracker.query_port}")
+    text = re.sub(r"\b8880\b", str(tracker.port), text)
+    return re.sub(r"\b8123\b", str(tracker.query_port), text)
 
 
 def plain(text: str) -> str:
