@@ -12,6 +12,7 @@ from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived
 from tracker.schema.tables import DERIVED
 from tracker.stores.engine import Engine, Session, brief, code_name
+from tracker.stores.mending import mend, mend_account
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
 
@@ -59,22 +60,28 @@ class ChdbStore:
         self._engine = engine
         self.database = database
         self._session: Session = None
+        self._is_sure = False  # that no earlier try left a batch half landed
 
     def open(self) -> None:
         """Start the engine where it does not run yet and bring the schema up to date."""
         if self._session is None:
             self._session = self._engine.session()
+        self._is_sure = False
         migrations.apply(self, self.database)
         migrations.check_window(self, self.database)
 
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""
+        sure, self._is_sure = self._is_sure, False
         if batch.table.num_rows:
             self._insert_events(batch)
             for derived in DERIVED:
-                if derived.private and _says_something(batch, derived.private):
+                if _has_private(batch, derived):
                     self._insert_derived(derived, batch)
-        self._insert_account(batch.manifest)
+            if not sure:
+                mend(self, batch, _rows(batch), lambda derived: _has_private(batch, derived))
+        self._insert_account(batch.manifest, sure=sure)
+        self._is_sure = True
 
     def close(self) -> None:
         """End the session; the engine goes on for its readers."""
@@ -108,12 +115,15 @@ class ChdbStore:
         name = derived.table.name
         self._insert(name, derived.table.names, derived.select(_rows(batch)), batch.token(name))
 
-    def _insert_account(self, manifest: Manifest) -> None:
+    def _insert_account(self, manifest: Manifest, *, sure: bool) -> None:
         row = account_row(manifest)
         literals = (str(value) if isinstance(value, int) else clickhouse.text(value)
                     for value in row.values())
-        self._insert("accounting", tuple(row), f"SELECT {', '.join(literals)}",
-                     f"{manifest.sequencer}:{manifest.n}:accounting")
+        select = f"SELECT {', '.join(literals)}"
+        token = f"{manifest.sequencer}:{manifest.n}:accounting"
+        self._insert("accounting", tuple(row), select, token)
+        if not sure:
+            mend_account(self, manifest, _names(tuple(row)), select)
 
     def _insert(self, table: str, names: Sequence[str], select: str, token: str) -> None:
         settings = _SHAPE | {"insert_deduplication_token": token}
@@ -146,9 +156,13 @@ def _moment(nanoseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _says_something(batch: Batch, column: str) -> bool:
-    """Whether any row has the column; most batches have none, and an insert of none costs."""
-    return column in batch.table.column_names and bool(
+def _has_private(batch: Batch, derived: Derived) -> bool:
+    """Whether any row says something for a table that is fed from the file.
+
+    Most batches have none, and an insert of none costs.
+    """
+    column = derived.private
+    return column is not None and column in batch.table.column_names and bool(
         pc.any(pc.not_equal(batch.table[column], "")).as_py())
 
 

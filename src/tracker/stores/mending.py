@@ -1,0 +1,109 @@
+"""Makes a batch whole in ClickHouse that an earlier life of the process may have half landed.
+
+The engine writes the token of a part before it puts the part in place. Killed between the two, it
+takes the replayed part for one that it has: rows are missing, now and then, in one partition of
+one table. So the first batch landed after a start or a failure is compared with its rows, table
+by table, and what is missing is put in. Each step looks first, so it may be cut off and repeated.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import pyarrow.compute as pc
+import structlog
+
+from tracker.batch import Batch, Manifest
+from tracker.schema import clickhouse
+from tracker.schema.table import Derived, Keep
+from tracker.schema.tables import DERIVED
+
+_STAGE = "events_mended"
+_ANEW = "SETTINGS deduplicate_insert = 'disable', async_insert = 0"
+
+log = structlog.get_logger("mending")
+
+
+class Database(Protocol):
+    """As much of a ClickHouse store as mending needs."""
+
+    database: str
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """Run a statement; its rows by column name."""
+
+
+def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived], bool]) -> None:
+    """Compare every table with the rows of `batch`, which `source` reads, and add what lacks.
+
+    `private` tells whether a derived table that is fed from the file has rows in this batch.
+    """
+    _mend_events(store, batch, source)
+    for derived in DERIVED:
+        if derived.table.keep is Keep.SUM:
+            _mend_sums(store, derived, batch, source)
+        elif not derived.private or private(derived):
+            _insert_anew(store, derived, source)
+
+
+def mend_account(store: Database, manifest: Manifest, names: str, select: str) -> None:
+    """Add the row of `accounting` that `select` makes if the batch has none."""
+    mine = (f"sequencer = {clickhouse.text(manifest.sequencer)} AND batch = {manifest.n}")
+    if not store.rows(f"SELECT 1 AS one FROM {store.database}.accounting WHERE {mine}"):
+        store.rows(f"INSERT INTO {store.database}.accounting ({names}) {_ANEW} {select}")
+
+
+def _mend_events(store: Database, batch: Batch, source: str) -> None:
+    """Bring missing events in behind the views: what those added is compared by itself."""
+    events, stage = f"{store.database}.events", f"{store.database}.{_STAGE}"
+    mine = (f"sequencer = {clickhouse.text(batch.manifest.sequencer)}"
+            f" AND batch = {batch.manifest.n}")
+    landed = f"SELECT eid FROM {events} WHERE {mine}"
+    missing = f"FROM {source} WHERE toUUID(eid) NOT IN ({landed})"
+    count = store.rows(f"SELECT count() AS n {missing}")[0]["n"]
+    if not count:
+        return
+    log.warning("events were missing", batch=batch.n, events=count)
+    names = clickhouse.event_names()
+    listed = ", ".join(map(clickhouse.quoted, names))
+    store.rows(f"DROP TABLE IF EXISTS {stage} SYNC")
+    store.rows(f"CREATE TABLE {stage} AS {events}")
+    store.rows(f"INSERT INTO {stage} ({listed}, sequencer, batch) {_ANEW} SELECT {listed},"
+               f" {clickhouse.text(batch.manifest.sequencer)}, {batch.manifest.n} {missing}")
+    for part in store.rows(
+            "SELECT DISTINCT partition_id AS id FROM system.parts WHERE active"
+            f" AND database = {clickhouse.text(store.database)} AND table = '{_STAGE}'"):
+        store.rows(f"ALTER TABLE {events} ATTACH PARTITION ID {clickhouse.text(str(part['id']))}"
+                   f" FROM {stage}")
+    store.rows(f"DROP TABLE {stage} SYNC")
+
+
+def _mend_sums(store: Database, derived: Derived, batch: Batch, source: str) -> None:
+    """Add to each key of the batch what its sum lacks against the events themselves."""
+    table, keys = derived.table, ", ".join(map(clickhouse.quoted, derived.table.order))
+    (total,) = table.sums
+    of_batch = f"({keys}) IN (SELECT {keys} FROM ({derived.select(source)}))"
+    wanted = derived.select(f"(SELECT * FROM {store.database}.events WHERE {_days(batch)})")
+    lacking = (
+        f"SELECT {keys}, toUInt64(sum(want) - sum(have)) AS {total} FROM ("
+        f"SELECT {keys}, toInt64({total}) AS want, 0 AS have FROM ({wanted}) WHERE {of_batch}"
+        f" UNION ALL SELECT {keys}, 0, toInt64({total}) FROM {store.database}.{table.name}"
+        f" WHERE {of_batch}) GROUP BY {keys} HAVING sum(want) > sum(have)")
+    missing = store.rows(f"SELECT sum({total}) AS n FROM ({lacking})")[0]["n"]
+    if missing:
+        log.warning("counts were missing", table=table.name, batch=batch.n, events=missing)
+        store.rows(f"INSERT INTO {store.database}.{table.name} ({keys}, {total}) {_ANEW} {lacking}")
+
+
+def _insert_anew(store: Database, derived: Derived, source: str) -> None:
+    """Of a key only the newest row counts, so the same rows may come twice."""
+    names = ", ".join(map(clickhouse.quoted, derived.table.names))
+    store.rows(f"INSERT INTO {store.database}.{derived.table.name} ({names}) {_ANEW}"
+               f" {derived.select(source)}")
+
+
+def _days(batch: Batch) -> str:
+    """The whole days that the batch touches, so that events of others are not read."""
+    found = pc.min_max(batch.table["created_at"]).as_py()
+    first, last = found["min"].date(), found["max"].date() + timedelta(days=1)
+    return f"created_at >= '{first} 00:00:00' AND created_at < '{last} 00:00:00'"
