@@ -228,6 +228,7 @@ class Connection(asyncio.Protocol):
             self._wait_for_head()
             return
         self._searched = 0
+        self.age = 0.0
         words = self._buffer[:self._buffer.find(b"\r\n")].split(b" ")
         route = self._door.route(words[1]) if len(words) == 3 else None
         self._route = route or ""
@@ -272,12 +273,15 @@ class Connection(asyncio.Protocol):
                 self._door.framing.judge(self._buffer) is MALFORMED:
             self._refuse_malformed()
             return
+        begins = self._searched == 0
         self._searched = len(self._buffer)
         line = self._buffer.find(b"\r\n")
         if self._searched > (LINE_BYTES if line < 0 else self._door.settings.header_bytes):
             self._refuse_head()
-        else:
+        elif begins:
             self._become(HEAD)
+        else:
+            self.state = HEAD  # in however many pieces, a head has its time once
 
     def _wait_for_body(self, head: bytes, lower: bytes, total: int) -> None:
         door = self._door
@@ -315,7 +319,7 @@ class Connection(asyncio.Protocol):
                     self._paused = True
                     self.transport.pause_reading()
                 return
-        self._become(READY)
+        self.state = READY
         self._go_on()
 
     # Ends.
