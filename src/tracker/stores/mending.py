@@ -43,7 +43,7 @@ def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived]
         if derived.table.keep is Keep.SUM:
             _mend_sums(store, derived, batch, source)
         elif not derived.private or private(derived):
-            _insert_anew(store, derived, source)
+            _mend_newest(store, derived, source)
 
 
 def mend_account(store: Database, manifest: Manifest, names: str, select: str) -> None:
@@ -95,11 +95,16 @@ def _mend_sums(store: Database, derived: Derived, batch: Batch, source: str) -> 
         store.rows(f"INSERT INTO {store.database}.{table.name} ({keys}, {total}) {_ANEW} {lacking}")
 
 
-def _insert_anew(store: Database, derived: Derived, source: str) -> None:
-    """Of a key only the newest row counts, so the same rows may come twice."""
-    names = ", ".join(map(clickhouse.quoted, derived.table.names))
-    store.rows(f"INSERT INTO {store.database}.{derived.table.name} ({names}) {_ANEW}"
-               f" {derived.select(source)}")
+def _mend_newest(store: Database, derived: Derived, source: str) -> None:
+    """Put in what is newer than the row that the table keeps of its key, or has none there."""
+    table = derived.table
+    names, keys = (", ".join(map(clickhouse.quoted, some)) for some in (table.names, table.order))
+    of_batch = derived.select(source)
+    kept = (f"SELECT {keys}, max({table.version}) AS kept FROM {store.database}.{table.name}"
+            f" WHERE ({keys}) IN (SELECT {keys} FROM ({of_batch})) GROUP BY {keys}")
+    store.rows(f"INSERT INTO {store.database}.{table.name} ({names}) {_ANEW} SELECT {names}"
+               f" FROM ({of_batch}) AS b LEFT JOIN ({kept}) AS k USING ({keys})"
+               f" WHERE k.kept < b.{table.version}")
 
 
 def _days(batch: Batch) -> str:
