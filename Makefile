@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-smoke bench-setup schema build clean
+	bench-smoke bench-setup docs demo schema build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +36,10 @@ test-crash: $(READY) ## kill processes at random moments, 100 rounds
 	CRASH_ROUNDS=100 $(BIN)/pytest -m crash --timeout 3600
 
 fmt: $(READY) ## mend what ruff can mend
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff check --fix src tests bench docs examples
 
 lint: $(READY) ## ruff
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check src tests bench docs examples
 
 types: $(READY) ## mypy --strict
 	$(BIN)/mypy
@@ -55,6 +55,12 @@ bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
 
 bench-setup: ## install what the benchmark compares with (Debian, as root)
 	apt-get install --yes --no-install-recommends nginx wrk
+
+docs: $(READY) ## make the reference pages of what the code says
+	$(BIN)/python docs/generate.py
+
+demo: $(READY) ## send examples/access.log to the tracker that runs here
+	$(BIN)/python examples/send_log.py examples/access.log
 
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl

@@ -1,4 +1,4 @@
-"""Fills in what the reference pages say of routes, keys, tables, metrics, commands and errors.
+"""Fills in what the pages say of routes, keys, tables, metrics, commands, errors and bounds.
 
     python docs/generate.py           write the pages
     python docs/generate.py --check   1 when a page is not what the code says
@@ -17,6 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from bounds import bounds
+from meanings import DROPS, ERRORS, REASONS
+
 from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.config.keys import KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
@@ -27,64 +30,15 @@ from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, TABLES, VIEWS
-from tracker.spool.writer import SYNC_BOUNDS
+from tracker.spool import writer
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
 
-PAGES = Path(__file__).parent / "reference"
+PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 FILLED = ("events", "accounting")
 """Tables that batches of this version are inserted into; the others wait for their API."""
-
-ERRORS: dict[str, str] = {
-    "body_too_large": "The body, or what it unpacks to, has more bytes than a request may. Send"
-                      " it in parts.",
-    "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
-    "content_encoding": "400: the body is not what its Content-Encoding says. 415: the coding is"
-                        " not supported, or too many are laid over one another.",
-    "empty_batch": "An array without events.",
-    "empty_body": "Neither body, path nor query say anything.",
-    "head_too_large_for_batch": "Each event of a batch takes over what the head says: path, query,"
-                                " headers, cookies. Events times bytes of the head is too much"
-                                " here; send fewer events at once, or a shorter head.",
-    "head_too_slow": "The headers came too slowly; see `ReadHeaderTimeoutSeconds`.",
-    "headers_too_large": "The headers have more bytes than `MaxHeaderBytes`.",
-    "http_error": "Any other refusal of the pages beside the tracking routes; the message says"
-                  " what is wrong.",
-    "internal_error": "A fault of the tracker's. It is logged and counted"
-                      " (`tracker_door_errors_total`).",
-    "malformed_request": "The bytes are no HTTP/1.1 request.",
-    "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
-    "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
-    "not_an_object": "Valid JSON, but not an object, where an event must stand.",
-    "not_found": "There is nothing at this path.",
-    "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
-    "not_utf8": "The body is not UTF-8.",
-    "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"
-                        " neither in `Domains` nor that of `DefaultRedirect`.",
-    "target_too_long": "The request line is too long.",
-    "too_deep": "An event is nested too deep.",
-    "too_many_connections": "More connections than `MaximumConnections`.",
-    "too_many_events": "One request holds too many events. Send them in parts.",
-    "too_many_keys": "An event, a form or a URL names too many values.",
-    "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
-                   " **Nothing was accepted**; send the same again after `Retry-After`.",
-}
-
-REASONS: dict[str, str] = {
-    NOT_A_HIT: "A record in the spool that no version of Tracker wrote.",
-    REFINE_FAILED: "Refining failed at it: a defect of Tracker's. Replay it after an upgrade.",
-    Reason.NOT_JSON: "Its bytes are no JSON, although the door took them.",
-    Reason.NOT_AN_OBJECT: "JSON, but no object.",
-    Reason.MISSING: "The body holds fewer events than the door counted.",
-    Reason.UNKNOWN_SHAPE: "Written by a version that knows more shapes of bodies.",
-}
-
-DROPS: dict[str, str] = {
-    Drop.ACCOUNT: "`AccountHashMixer` is set and `acct` is not the account of the host.",
-}
-
 
 # Markdown.
 
@@ -236,7 +190,7 @@ def exposition() -> Exposition:
     """The exposition of a tracker in which everything has happened once."""
     stamp = metrics.Stamp("w0", 1, 1, "0", 0.0, 0.0)
     door = metrics.DoorCounts(requests={"tr 200": 1})
-    spool = metrics.SpoolCounts(sync=metrics.Histogram([0] * (len(SYNC_BOUNDS) + 1)))
+    spool = metrics.SpoolCounts(sync=metrics.Histogram([0] * (len(writer.SYNC_BOUNDS) + 1)))
     edge = metrics.EdgeSnapshot(stamp, metrics.EdgeCounts(door, spool))
     landing = metrics.LandingCounts(stores={"chdb": metrics.StoreCounts()})
     account = metrics.Accounting(landed={"chdb": 1}, filtered={Drop.ACCOUNT: 1},
@@ -352,6 +306,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "derived-tables": derived_tables, "other-tables": other_tables,
     "types": types, "waiting-tables": waiting_tables, "views": views,
     "metrics": all_metrics, "commands": commands,
+    "bounds": lambda: table(("What", "Most"), bounds()),
     "errors": error_codes, "query-errors": query_errors, "reasons": reasons, "drops": drops,
 }
 
@@ -366,7 +321,7 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
     unused = set(BLOCKS)
-    for path in sorted(PAGES.glob("*.md")):
+    for path in sorted(PAGES.rglob("*.md")):
         before = path.read_text(encoding="utf-8")
         unused -= {name for _, name, _ in MARKED.findall(before)}
         after = filled(before)

@@ -1,0 +1,68 @@
+"""The bounds of everything that could grow, as the code has them."""
+
+from tracker.batches.files import KEPT_MANIFESTS
+from tracker.delivery import courier
+from tracker.door.connection import LINE_BYTES
+from tracker.door.door import READING_BYTES
+from tracker.intake.accept import REPEATED_BYTES
+from tracker.query.others import CONCURRENT
+from tracker.query.protocol import MAX_SQL_BYTES
+from tracker.query.runner import WAITING
+from tracker.settings import (
+    BatchSettings,
+    DoorSettings,
+    IntakeSettings,
+    QuerySettings,
+    SpoolSettings,
+)
+from tracker.spool import writer
+from tracker.spool.reserve import MOST_BYTES
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that makes a small number."""
+    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if count >= 1 << shift and count % (1 << shift) == 0:
+            return f"{count >> shift} {unit}"
+    return f"{count:,} bytes"
+
+
+def bounds() -> tuple[tuple[str, str], ...]:
+    """What is bounded, and by what."""
+    front, most, batch = DoorSettings(), IntakeSettings(), BatchSettings()
+    disk, asked = SpoolSettings(), QuerySettings()
+    return (
+        ("bytes that wait for a sync, per worker", f"{size(writer.PENDING_BYTES)}, then 503"),
+        ("bytes of one commit group", size(writer.GROUP_BYTES)),
+        ("bytes of bodies that are arriving, per worker", f"{size(READING_BYTES)}, then 503"),
+        ("bytes of a body, as sent and unpacked", size(most.body_bytes)),
+        ("events of one request", f"{most.events_per_request:,}"),
+        ("keys of one event", f"{most.keys_per_event:,}"),
+        ("nesting of one event", str(most.json_depth)),
+        ("events of one request times bytes of its head", size(REPEATED_BYTES)),
+        ("bytes of a head; of its first line",
+         f"{size(front.header_bytes)} (`MaxHeaderBytes`); {size(LINE_BYTES)}"),
+        ("connections of all workers", f"{front.connections:,} (`MaximumConnections`)"),
+        ("seconds for a head; until more of a body comes; to take an answer; between requests",
+         "; ".join(f"{seconds:g}" for seconds in (front.header_seconds, front.body_seconds,
+                                                  front.write_seconds, front.idle_seconds))),
+        ("events of one batch",
+         f"{batch.rows:,} (`MaxBatchSize`); {batch.rows_behind:,} when it is behind"),
+        ("bytes of one batch, as sent", f"about {size(batch.bytes)}"),
+        ("seconds until a batch is sealed", f"{batch.linger_seconds:g} (`BatchFlushInterval`)"),
+        ("months that one batch touches", str(batch.partitions)),
+        ("spools and waiting batches on disk", f"{size(disk.bytes)} (`Spool.Bytes`)"),
+        ("days that a batch waits for a store", f"{disk.days:g} (`Spool.Days`)"),
+        ("reserve for a full disk", f"5 % of `Spool.Bytes`, {size(MOST_BYTES)} at most"),
+        ("ids remembered to drop repeats",
+         f"{batch.eid_entries:,}, for {batch.eid_days:g} days (`EidDays`)"),
+        ("batches in flight per store", "1"),
+        ("manifests kept one by one; older ones are added up", f"{2 * KEPT_MANIFESTS:,}"),
+        ("queries of the embedded engine at once; that wait",
+         f"{asked.concurrent}; {WAITING}, then 503"),
+        ("queries of other stores at once", str(CONCURRENT)),
+        ("a query's seconds; memory; result; text",
+         "; ".join((f"{asked.seconds:g}", size(asked.memory_bytes), size(asked.result_bytes),
+                    size(MAX_SQL_BYTES)))),
+        ("seconds between tries at a store that is away", f"{courier._LONGEST_PAUSE:g}"),
+    )

@@ -1,0 +1,52 @@
+"""What codes and reasons mean, for people; `generate.py` holds them against the code."""
+
+from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
+from tracker.refine.refined import Drop, Reason
+
+ERRORS: dict[str, str] = {
+    "body_too_large": "The body, or what it unpacks to, has more bytes than a request may. Send"
+                      " it in parts.",
+    "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
+    "content_encoding": "400: the body is not what its Content-Encoding says. 415: the coding is"
+                        " not supported, or too many are laid over one another.",
+    "empty_batch": "An array without events.",
+    "empty_body": "Neither body, path nor query say anything.",
+    "head_too_large_for_batch": "Each event of a batch takes over what the head says: path, query,"
+                                " headers, cookies. Events times bytes of the head is too much"
+                                " here; send fewer events at once, or a shorter head.",
+    "head_too_slow": "The headers came too slowly; see `ReadHeaderTimeoutSeconds`.",
+    "headers_too_large": "The headers have more bytes than `MaxHeaderBytes`.",
+    "http_error": "Any other refusal of the pages beside the tracking routes; the message says"
+                  " what is wrong.",
+    "internal_error": "A fault of the tracker's. It is logged and counted"
+                      " (`tracker_door_errors_total`).",
+    "malformed_request": "The bytes are no HTTP/1.1 request.",
+    "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
+    "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
+    "not_an_object": "Valid JSON, but not an object, where an event must stand.",
+    "not_found": "There is nothing at this path.",
+    "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
+    "not_utf8": "The body is not UTF-8.",
+    "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"
+                        " neither in `Domains` nor that of `DefaultRedirect`.",
+    "target_too_long": "The request line is too long.",
+    "too_deep": "An event is nested too deep.",
+    "too_many_connections": "More connections than `MaximumConnections`.",
+    "too_many_events": "One request holds too many events. Send them in parts.",
+    "too_many_keys": "An event, a form or a URL names too many values.",
+    "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
+                   " **Nothing was accepted**; send the same again after `Retry-After`.",
+}
+
+REASONS: dict[str, str] = {
+    NOT_A_HIT: "A record in the spool that no version of Tracker wrote.",
+    REFINE_FAILED: "Refining failed at it: a defect of Tracker's. Replay it after an upgrade.",
+    Reason.NOT_JSON: "Its bytes are no JSON, although the door took them.",
+    Reason.NOT_AN_OBJECT: "JSON, but no object.",
+    Reason.MISSING: "The body holds fewer events than the door counted.",
+    Reason.UNKNOWN_SHAPE: "Written by a version that knows more shapes of bodies.",
+}
+
+DROPS: dict[str, str] = {
+    Drop.ACCOUNT: "`AccountHashMixer` is set and `acct` is not the account of the host.",
+}
