@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,21 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert path.exists(), target
         if anchor and path.suffix == ".md":
             assert anchor in anchors(path), f"{target}#{anchor}"
+
+
+def test_every_library_is_decided_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = [re.split(r"[\[><=]", wanted)[0] for each in lists for wanted in each]
+    text = (ROOT / "docs" / "decisions.md").read_text()
+
+    assert [] == [name for name in names if f"\n| {name} |" not in text]
+
+
+def test_contributing_stays_short_and_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = [path.name for path in (ROOT / "src" / "tracker").iterdir()
+             if path.is_dir() and (path / "__init__.py").exists()]
+
+    assert 120 >= text.count("\n")
+    assert [] == [room for room in rooms if f"`{room}/`" not in text]
