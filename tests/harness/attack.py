@@ -15,7 +15,7 @@ import pytest
 from harness.process import TrackerProcess, eventually
 from harness.worker import Client, Response
 
-DERIVED = ("hits", "ips", "reqs", "dailies", "referrers", "browsers")
+DERIVED = ("hits", "ips", "reqs", "dailies", "referrers")
 AGENT = "attacker/1.0"
 
 

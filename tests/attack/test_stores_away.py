@@ -1,0 +1,262 @@
+"""A store that is away, full, locked or killed delays only itself, and all comes once."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.attack import (
+    check_sums,
+    duck_marks,
+    event,
+    fill,
+    lag_free,
+    landed,
+    new_eid,
+    small_disk,
+    store_of,
+)
+from harness.process import TrackerProcess, eventually, running
+
+pytestmark = pytest.mark.server
+
+BOTH: list[dict[str, Any]] = [{"Service": "chdb"}, {"Service": "duckdb"}]
+HOLD = ("import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True);"
+        " sys.stdin.read()")
+
+
+class Load:
+    """Sends an event at a time until it ends; knows which were acknowledged."""
+
+    def __init__(self, tracker: TrackerProcess, weight: int = 0) -> None:
+        self.sent: set[str] = set()
+        self.refused = 0
+        self._tracker = tracker
+        self._weight = weight
+
+    def send(self, count: int, size: int = 20) -> None:
+        """Send batches of events; none may be refused."""
+        for _ in range(count):
+            assert self.try_one(size) == 200
+
+    def try_one(self, size: int = 20) -> int:
+        """Send one batch; counts only when it was acknowledged."""
+        marks = [f"load-{len(self.sent)}-{number}" for number in range(size)]
+        filler = "x" * self._weight
+        status = self._tracker.post([event(mark) | {"eid": new_eid(), "fill": filler}
+                                     for mark in marks])
+        if status == 200:
+            self.sent.update(marks)
+        else:
+            self.refused += 1
+        return status
+
+    def check(self, duck: bool = True) -> None:
+        """Everything acknowledged is in both stores once, in derived tables too."""
+        lag_free(self._tracker, "chdb")
+        self._tracker.flush()
+        want = dict.fromkeys(self.sent, 1)
+        assert want == landed(self._tracker, "load-%")
+        check_sums(self._tracker, len(want))
+        if duck:
+            assert want == duck_marks(self._tracker)
+
+
+def away(tracker: TrackerProcess, store: str, error: str = ": ") -> None:
+    """Wait until /health says that a store is away, and why; the other one is there."""
+    def is_away() -> bool:
+        health = tracker.health()
+        return health["status"] == "degraded" and all(
+            (not state["reachable"] and error in (state["last_error"] or "")) if name == store
+            else (state["reachable"] and state["last_error"] is None)
+            for name, state in health["stores"].items())
+    try:
+        eventually(is_away, 30, f"{store} is away")
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}: {tracker.health()}; {tracker.log()[-2000:]}") from None
+
+
+def metric(tracker: TrackerProcess, name: str) -> float:
+    text = tracker.request("GET", "/metrics")[2].decode()
+    return float(next(line for line in text.splitlines() if line.startswith(name)).split()[-1])
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another process has the DuckDB file open."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert b"held" in holder.stdout.readline()
+        yield
+        holder.stdin.close()
+
+
+def test_a_duckdb_file_held_by_another_process_delays_only_itself(tmp_path: Path) -> None:
+    with running(tmp_path, Notify=BOTH, Workers=1) as tracker:
+        load = Load(tracker)
+        load.send(3)
+        lag_free(tracker, "duckdb")
+        assert 0 == tracker.stop()
+        with held(tracker.data / "duckdb" / "sfpla.duckdb"):
+            tracker.start(wait=False)
+            eventually(lambda: answers(tracker), 20, "the edge answers")
+            load.send(5)
+            away(tracker, "duckdb", "another process has the file open")
+            lag_free(tracker, "chdb")
+            eventually(lambda: tracker.health()["stores"]["duckdb"]["lag_events"] == 100, 5, "lag")
+            assert 100 == metric(tracker, 'tracker_store_lag_events{store="duckdb"}')
+            assert tracker.health()["stores"]["duckdb"]["lag_seconds"] > 0
+        load.check()
+        assert "ok" == tracker.health()["status"]
+
+
+def answers(tracker: TrackerProcess) -> bool:
+    with contextlib.suppress(OSError):
+        return tracker.request("GET", "/ping")[0] == 200
+    return False
+
+
+@pytest.mark.parametrize("store", ["duckdb", "chdb"])
+def test_a_store_on_a_full_disk_delays_only_itself(tmp_path: Path, store: str) -> None:
+    with small_disk(tmp_path / "data" / store, 64), \
+            running(tmp_path, Notify=BOTH, Workers=1) as tracker:
+        load = Load(tracker, weight=2_000)
+        load.send(2)
+        lag_free(tracker, "chdb")
+        lag_free(tracker, "duckdb")
+        ballast = fill(tracker.data / store)
+        until = time.monotonic() + 30
+        while tracker.health()["stores"][store]["reachable"] and time.monotonic() < until:
+            load.send(2, 200)
+            time.sleep(0.3)
+        away(tracker, store)
+        load.send(5)
+        other = "chdb" if store == "duckdb" else "duckdb"
+        lag_free(tracker, other)
+        assert tracker.health()["stores"][store]["lag_events"] > 0
+        ballast.unlink()
+        load.check()
+
+
+@pytest.mark.parametrize("store", ["duckdb", "chdb"])
+def test_a_store_on_a_disk_that_cannot_be_written_delays_only_itself(tmp_path: Path,
+                                                                    store: str) -> None:
+    with small_disk(tmp_path / "data" / store, 64) as disk:
+        remount(disk, "ro")
+        with running_anyway(tmp_path) as tracker:
+            load = Load(tracker)
+            load.send(3)
+            away(tracker, store)
+            lag_free(tracker, "chdb" if store == "duckdb" else "duckdb")
+            remount(disk, "rw")
+            load.check()
+
+
+@contextlib.contextmanager
+def running_anyway(folder: Path) -> Iterator[TrackerProcess]:
+    """A tracker that starts with a store away."""
+    tracker = TrackerProcess(folder, Notify=BOTH, Workers=1)
+    try:
+        tracker.start(wait=False)
+        eventually(lambda: answers(tracker), 30, "the edge answers")
+        yield tracker
+    finally:
+        tracker.kill()
+
+
+def remount(disk: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", disk], check=True)
+
+
+def test_a_store_process_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, Notify=BOTH, Workers=1) as tracker:
+        load = Load(tracker)
+        for _ in range(4):
+            load.send(10)
+            os.kill(store_of(tracker), signal.SIGKILL)
+            load.send(10)
+            eventually(lambda: len(tracker.processes()) == 3, 10, "it was started again")
+            time.sleep(0.7)
+        load.check()
+
+
+def test_a_store_process_that_hangs_is_told_of_and_recovers(tmp_path: Path) -> None:
+    with running(tmp_path, Notify=BOTH, Workers=2) as tracker:
+        load = Load(tracker)
+        load.send(2)
+        hung = store_of(tracker)
+        os.kill(hung, signal.SIGSTOP)
+        try:
+            load.send(10)
+            for _ in range(8):  # whichever worker answers
+                eventually(lambda: not tracker.health()["stores"]["chdb"]["reachable"], 15,
+                           "it is told of")
+            health = tracker.health()
+            assert "degraded" == health["status"]
+            assert all("no sign of life" in state["last_error"] and state["lag_seconds"] > 3
+                       for state in health["stores"].values())
+            load.send(10)
+        finally:
+            os.kill(hung, signal.SIGCONT)
+        load.check()
+        eventually(lambda: tracker.health()["status"] == "ok", 10, "all is well")
+
+
+def test_a_kill_amid_a_large_insert_into_many_partitions_lands_it_once(tmp_path: Path) -> None:
+    month = 31 * 86_400_000
+    with running(tmp_path, CreatedPastSeconds=0, Workers=1) as tracker:
+        marks = []
+        for batch in range(3):
+            events = [event(f"load-{batch}-{number}")
+                      | {"created": 1_500_000_000_000 + number % 60 * month,
+                         "url": f"https://example.com/{number}"} for number in range(3_000)]
+            marks += [one["params"]["k"] for one in events]
+            assert 200 == tracker.post(events)
+        for pause in (0.1, 0.3, 0.5, 0.7, 0.9):
+            eventually(lambda: (tracker.data / "chdb").exists()
+                       and len(tracker.processes()) == 3, 15, "it runs")
+            time.sleep(0.6 + pause)
+            os.kill(store_of(tracker), signal.SIGKILL)
+            time.sleep(0.3)
+        lag_free(tracker, "chdb", 90)
+        tracker.flush()
+        assert dict.fromkeys(marks, 1) == landed(tracker, "load-%")
+        check_sums(tracker, len(marks))
+
+
+def test_heavy_queries_do_not_stop_the_landing(tmp_path: Path) -> None:
+    with running(tmp_path, Notify=BOTH, Workers=1) as tracker:
+        load = Load(tracker)
+        load.send(5, 500)
+        heavy = ["SELECT count() FROM numbers(1e12) WHERE sipHash64(number) % 7 = 0",
+                 "SELECT groupArray(number) FROM numbers(1e10)",
+                 "SELECT uniqExact(number) FROM numbers(1e10)",
+                 "SELECT a.eid FROM sfpla.events a, sfpla.events b, sfpla.events c ORDER BY c.eid"]
+
+        def ask(query: str) -> None:
+            with contextlib.suppress(AssertionError, OSError):
+                tracker.sql(query)
+
+        threads = [threading.Thread(target=ask, args=(query,), daemon=True) for query in heavy]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        landed_before = tracker.health()["stores"]["chdb"]
+        load.send(10, 100)
+        lag_free(tracker, "chdb", 45)
+        lag_free(tracker, "duckdb", 45)
+        assert landed_before is not None
+        os.kill(store_of(tracker), signal.SIGTERM)  # the queries end with it
+        for thread in threads:
+            thread.join(60)
+        load.check()
