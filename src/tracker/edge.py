@@ -81,7 +81,7 @@ class Edge:
         self.door = Door(settings.door, Intake(settings.intake, new_tail()),
                          settings.intake.api_version, loop)
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
-                           self.door.deliver)
+                           self.door.deliver, soon=loop.call_soon)
         self.spool.open()
         overview = Overview(self._run, self._supervisor,
                             tuple(store.name for store in settings.stores), self.snapshot)
@@ -109,6 +109,7 @@ class Edge:
         for server in self._servers:
             server.close()
         await self.door.stop(self.settings.stop_seconds * 0.8)
+        await asyncio.sleep(0)  # what was appended last is handed to the spool's thread
         await asyncio.to_thread(self.spool.close)
         self._file.write(self.snapshot())
 

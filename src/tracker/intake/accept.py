@@ -24,6 +24,9 @@ BODY_METHODS = frozenset({b"POST", b"PUT"})
 SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible bound
 REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
+KEPT_HEADS = 2_048
+KEPT_BYTES = 2 << 10  # longer heads are not remembered
+
 REPEATED_BYTES = 64 << 20
 """What a head may come to when each event of a batch takes over what it says."""
 
@@ -44,6 +47,7 @@ class Intake:
         self._turning = self._turning_fields()
         special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
         self._has_special_field = re.compile(rb"\n(?:%b)[ \t]*:" % special).search
+        self._kept: dict[bytes, bytes | None] = {}
         self._openers = settings.json_depth
         self._short = min(SHORT_BYTES, 4 * settings.keys_per_event, settings.body_bytes)
 
@@ -82,15 +86,33 @@ class Intake:
             return None
         if not named.vid or not named.sid:
             return None
-        if self._has_special_field(head.lower()) is not None:
-            parsed = Head(head)
-            if any(map(parsed.has, self._turning)):
-                return None
-            head = parsed.scrubbed()
+        kept = self._kept_plain(head)
+        if kept is None:
+            return None
         received, hit_id = self._ticks.take(1)
-        hit = Hit(hit_id, received, Route.TR, self._addresses.of_peer(peer)[0], head, body,
+        hit = Hit(hit_id, received, Route.TR, self._addresses.of_peer(peer)[0], kept, body,
                   Shape.OBJECT, 1, (), secure)
         return Accepted(encode_hit(hit), self._book.any.empty, 1)
+
+    def _kept_plain(self, head: bytes) -> bytes | None:
+        """What of a head may reach the disk; None when it sends the request the long way.
+
+        A page sends its events with one head, so the last ones are remembered.
+        """
+        kept = self._kept.get(head, b"")
+        if kept == b"":
+            if len(self._kept) >= KEPT_HEADS:
+                self._kept.clear()
+            kept = self._scrubbed_plain(head)
+            if len(head) <= KEPT_BYTES:
+                self._kept[head] = kept
+        return kept
+
+    def _scrubbed_plain(self, head: bytes) -> bytes | None:
+        if self._has_special_field(head.lower()) is None:
+            return head
+        parsed = Head(head)
+        return None if any(map(parsed.has, self._turning)) else parsed.scrubbed()
 
     def _accept_any(self, request: Request) -> Accepted | Answer:
         """Every case, step by step."""

@@ -40,6 +40,7 @@ SYNC_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.
 
 Item = tuple[bytes, object, int]
 Deliver = Callable[[list[object], SpoolUnavailable | None], None]
+Soon = Callable[[Callable[[], object]], object]
 
 _log = logging.getLogger(__name__)
 
@@ -96,9 +97,14 @@ class Spool:
     Records are committed in groups by a thread of the spool: one write and one sync for all that
     wait. Then `deliver(waiters, error)` is called in that thread, groups in order: `error` is None
     when all of their records are on disk, else none of them was accepted.
+
+    `soon` runs a function when the appending thread has done what it does now, as an event loop's
+    `call_soon`: records appended until then wake the commit thread once, not one by one. Without
+    it each record is handed over at once.
     """
 
     def __init__(self, directory: Path, settings: SpoolSettings, deliver: Deliver, *,
+                 soon: Soon | None = None,
                  files: Files | None = None, pending_bytes: int = PENDING_BYTES,
                  random: Callable[[int], bytes] = os.urandom,
                  clock: Callable[[], int] = time.time_ns) -> None:
@@ -119,8 +125,9 @@ class Spool:
         self._failing: str | None = None
         self._blocked: str | None = None
         self._tried = 0.0
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
-        self._put = self._queue.put
+        self._soon = soon
+        self._gathered: list[Item] = []  # appended, not yet handed to the commit thread
+        self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
         self._stopping = False
         self._segment: _Segment | None = None
         self._previous = (0, 0)
@@ -173,7 +180,16 @@ class Spool:
             raise ValueError(f"a record of {size} bytes is larger than the spool takes: "
                              f"{RECORD_BYTES}")
         self._taken += size
-        self._put((record, waiter, events))
+        if not self._gathered and self._soon is not None:
+            self._soon(self._hand_over)
+        self._gathered.append((record, waiter, events))
+        if self._soon is None:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
 
     def block(self, reason: str | None) -> None:
         """Refuse what comes while there is a `reason` (the disk budget is spent)."""
@@ -185,8 +201,9 @@ class Spool:
         """Commit and deliver what is pending, then stop. Nothing may be appended any more."""
         with self._refusing:
             self._closed = self._refusal = "the spool is closed"
+        self._hand_over()
         self._stopping = True
-        self._put(None)
+        self._queue.put(None)
         self._thread.join()
         self._maker.stop()
         self._close_segment()
@@ -239,13 +256,13 @@ class Spool:
         items: list[Item] = []
         size = 0
         with contextlib.suppress(Empty):
-            item = self._queue.get(timeout=RETRY_SECONDS if self._failing else None)
-            while item is not None:
-                items.append(item)
-                size += len(item[0])
+            gathered = self._queue.get(timeout=RETRY_SECONDS if self._failing else None)
+            while gathered is not None:
+                items += gathered
+                size += sum([len(item[0]) for item in gathered])
                 if size >= GROUP_BYTES:
                     break
-                item = self._queue.get_nowait()
+                gathered = self._queue.get_nowait()
         return items
 
     def _commit(self, items: list[Item]) -> SpoolUnavailable | None:
