@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -232,3 +233,29 @@ def test_a_spool_counts_what_it_does(tmp_path: Path) -> None:
     assert 2 * 48 == stats.bytes
     assert 2 == sum(stats.sync_buckets)
     assert stats.sync_seconds > 0
+
+
+def test_a_segment_with_records_is_left_after_a_while_and_can_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracker.spool.writer.TURN_SECONDS", 0.1)
+    answers = Answers()
+    spool = make_spool(tmp_path, answers)
+    spool.open()
+    reader = SpoolReader(tmp_path)
+    spool.append(b"personal", 1)
+    answers.wait(1)
+    (record,) = read_all(reader)
+
+    until = time.monotonic() + 10
+    while any(b"personal" in path.read_bytes() for path in tmp_path.glob("*.segment")):
+        assert time.monotonic() < until
+        reader.read(10, 1000)
+        reader.release(record.generation, record.sequence)
+        time.sleep(0.02)
+    spool.append(b"next", 2)
+    answers.wait(2)
+
+    assert [b"next"] == [one.data for one in read_all(reader)]
+    spool.close()
+    reader.close()

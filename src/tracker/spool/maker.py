@@ -49,8 +49,15 @@ class Maker:
         """Begin with the first segment."""
         self._thread.start()
 
-    def take(self, room: int) -> Blank:
+    @property
+    def is_ready(self) -> bool:
+        """Whether a blank is there to be taken without waiting."""
+        return self._blank is not None
+
+    def take(self, room: int, share: int = 1) -> Blank:
         """The next blank, with at least `room` bytes for groups; waits while it is being made.
+
+        The one behind it is to have the full size divided by `share`.
 
         Raises `OSError` at once while the last try to make one has failed.
         """
@@ -66,7 +73,7 @@ class Maker:
                 if self._blank is None:
                     raise self._error or OSError("the spool is closing")
             blank, self._blank = self._blank, None
-            self._wanted = self._size
+            self._wanted = self._size // share
             self._changed.notify_all()
             return blank
 

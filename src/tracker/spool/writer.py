@@ -34,6 +34,10 @@ GROUP_BYTES = 8 << 20
 PENDING_BYTES = 64 << 20
 RECORD_BYTES = 32 << 20
 LOCK_SECONDS = 10.0
+TURN_SECONDS = 60.0
+"""A segment with records is closed after so long, so that what is sealed can be deleted."""
+QUIET_SHARE = 4
+"""Where there is little traffic, a segment of a fourth of the size is enough for that time."""
 SYNC_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
                2.0, 5.0)
 """Upper bounds, in seconds, of the buckets of `SpoolStats.sync_buckets`."""
@@ -80,6 +84,11 @@ class _Segment:
         self.end = FIRST_GROUP
         self.sequence = 1
         self.group = 1
+        self.begun = 0.0  # when its first record came
+
+    def is_stale(self, now: float) -> bool:
+        """Whether it holds raw hits for so long that it must be left."""
+        return self.sequence > 1 and now - self.begun >= TURN_SECONDS
 
     def fitting(self, items: list[Item]) -> int:
         """How many of `items`, from the first on, still go into this segment as one group."""
@@ -244,6 +253,9 @@ class Spool:
         items: list[Item] = []
         while items or not (self._stopping and self._queue.empty()):
             items = items or self._collect()
+            if self._segment is not None and self._segment.is_stale(time.monotonic()) \
+                    and self._maker.is_ready:  # on a full disk the old one is better than none
+                self._try_segment(0)
             if self._segment is None or (items and not self._segment.fitting(items)):
                 self._next_segment(items)
             count = self._segment.fitting(items) if self._segment else len(items)
@@ -256,7 +268,7 @@ class Spool:
         items: list[Item] = []
         size = 0
         with contextlib.suppress(Empty):
-            gathered = self._queue.get(timeout=RETRY_SECONDS if self._failing else None)
+            gathered = self._queue.get(timeout=self._patience())
             while gathered is not None:
                 items += gathered
                 size += sum([len(item[0]) for item in gathered])
@@ -264,6 +276,12 @@ class Spool:
                     break
                 gathered = self._queue.get_nowait()
         return items
+
+    def _patience(self) -> float | None:
+        """How long to wait for records before there is something else to do."""
+        if self._failing:
+            return RETRY_SECONDS
+        return TURN_SECONDS if self._segment is not None and self._segment.sequence > 1 else None
 
     def _commit(self, items: list[Item]) -> SpoolUnavailable | None:
         """Write and sync one group; None when it is on disk and published."""
@@ -282,6 +300,8 @@ class Spool:
             self._try_segment(0)  # its header says where this one ended, so it must not wait
             return SpoolUnavailable(f"the spool cannot be written: {error}")
         self.stats.count_sync(time.perf_counter() - before)
+        if segment.sequence == 1:
+            segment.begun = time.monotonic()
         segment.end = start + len(data)
         segment.sequence += len(items)
         segment.group += 1
@@ -313,10 +333,11 @@ class Spool:
 
     def _try_segment(self, room: int) -> None:
         """Open the next segment; on failure the spool refuses until a segment can be made."""
+        quiet = self._segment is not None and self._segment.end < self._segment.size // 4
         self._close_segment()
         self._tried = time.monotonic()
         try:
-            blank = self._maker.take(room)
+            blank = self._maker.take(room, QUIET_SHARE if quiet else 1)
         except OSError as error:
             self._fail(f"no segment can be made: {error}")
             return
