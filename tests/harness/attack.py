@@ -173,3 +173,54 @@ def fill(directory: Path, leave: int = 0) -> Path:
                     if leave or size > 1 << 16:
                         break
     return path
+
+
+class Load:
+    """Sends an event at a time until it ends; knows which were acknowledged."""
+
+    def __init__(self, tracker: TrackerProcess, weight: int = 0) -> None:
+        self.sent: set[str] = set()
+        self.refused = 0
+        self._tracker = tracker
+        self._weight = weight
+
+    def send(self, count: int, size: int = 20) -> None:
+        """Send batches of events; none may be refused."""
+        for _ in range(count):
+            assert self.try_one(size) == 200
+
+    def try_one(self, size: int = 20) -> int:
+        """Send one batch; counts only when it was acknowledged."""
+        marks = [f"load-{len(self.sent)}-{number}" for number in range(size)]
+        filler = "x" * self._weight
+        status = self._tracker.post([event(mark) | {"eid": new_eid(), "fill": filler}
+                                     for mark in marks])
+        if status == 200:
+            self.sent.update(marks)
+        else:
+            self.refused += 1
+        return status
+
+    def check(self, duck: bool = True) -> None:
+        """Everything acknowledged is in both stores once, in derived tables too."""
+        lag_free(self._tracker, "chdb")
+        self._tracker.flush()
+        want = dict.fromkeys(self.sent, 1)
+        assert want == landed(self._tracker, "load-%")
+        check_sums(self._tracker, len(want))
+        if duck:
+            assert want == duck_marks(self._tracker)
+
+
+def away(tracker: TrackerProcess, store: str, error: str = ": ") -> None:
+    """Wait until /health says that a store is away, and why; the other one is there."""
+    def is_away() -> bool:
+        health = tracker.health()
+        return health["status"] == "degraded" and all(
+            (not state["reachable"] and error in (state["last_error"] or "")) if name == store
+            else (state["reachable"] and state["last_error"] is None)
+            for name, state in health["stores"].items())
+    try:
+        eventually(is_away, 30, f"{store} is away")
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}: {tracker.health()}; {tracker.log()[-2000:]}") from None
