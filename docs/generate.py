@@ -30,7 +30,6 @@ from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, TABLES, VIEWS
-from tracker.spool import writer
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
 
@@ -190,7 +189,7 @@ def exposition() -> Exposition:
     """The exposition of a tracker in which everything has happened once."""
     stamp = metrics.Stamp("w0", 1, 1, "0", 0.0, 0.0)
     door = metrics.DoorCounts(requests={"tr 200": 1})
-    spool = metrics.SpoolCounts(sync=metrics.Histogram([0] * (len(writer.SYNC_BOUNDS) + 1)))
+    spool = metrics.SpoolCounts()
     edge = metrics.EdgeSnapshot(stamp, metrics.EdgeCounts(door, spool))
     landing = metrics.LandingCounts(stores={"chdb": metrics.StoreCounts()})
     account = metrics.Accounting(landed={"chdb": 1}, filtered={Drop.ACCOUNT: 1},

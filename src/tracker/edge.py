@@ -78,14 +78,14 @@ class Edge:
         """Open the spool, then the door."""
         loop = asyncio.get_running_loop()
         settings = self.settings
-        self.door = Door(settings.door, Intake(settings.intake, new_tail()),
-                         settings.intake.api_version, loop)
+        intake = Intake(settings.intake, new_tail())
+        self.door = Door(settings.door, intake, settings.intake.api_version, loop)
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
                            self.door.deliver, soon=loop.call_soon)
         self.spool.open()
         overview = Overview(self._run, self._supervisor,
                             tuple(store.name for store in settings.stores), self.snapshot)
-        app = application(self.door, settings.intake, overview, time.time)
+        app = application(self.door, intake, settings.intake, overview, time.time)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]
@@ -125,6 +125,8 @@ class Edge:
 
     def look(self) -> None:
         """Mind the disk's budget, and tell the others how it stands."""
+        if self.spool.is_broken:
+            os._exit(1)  # the log says why; a new process answers again within a second
         self.spool.block(self._spent())
         with contextlib.suppress(OSError):  # a full disk: the spool says so
             self._file.write(self.snapshot())

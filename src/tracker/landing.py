@@ -86,7 +86,7 @@ class Landing:
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
-        self._tidying = self._thread("tidy", self._tidy, report)
+        self._tidying = self._thread("tidy", self._tidy, report, endpoint)
 
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
@@ -131,8 +131,10 @@ class Landing:
         if error.errno in _DISK_FULL:
             self.reserve.free()
 
-    def _tidy(self, report: Report) -> None:
+    def _tidy(self, report: Report, endpoint: QueryEndpoint | None) -> None:
         while not self._stop_tidying.wait(_TIDY_SECONDS):
+            if endpoint and endpoint.counts.stuck >= self.settings.query.concurrent:
+                raise RuntimeError("every query thread hangs in the engine: starting anew")
             with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
                 self.reserve.hold()
                 now = time.time_ns()

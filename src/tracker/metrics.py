@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-SECONDS_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                   0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of every histogram of seconds; one more bucket takes what is above the last."""
+from tracker.buckets import SECONDS_BUCKETS
 
 STALE_SECONDS = 5.0
 """A process whose snapshot is older is down or stuck."""
@@ -97,8 +95,6 @@ class QueryCounts(msgspec.Struct):
 
     queries: int = 0
     errors: int = 0
-    rows: int = 0
-    bytes: int = 0
     seconds: Histogram = msgspec.field(default_factory=Histogram)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Final, TextIO, cast
 from urllib.parse import urlencode
 
+from tracker.query.protocol import DATABASE
 from tracker.query.tokens import statements as split
 
 OK: Final = 0
@@ -47,7 +48,7 @@ class _Stop(Exception):
 
 def run_sql(host: str, port: int, password: str, statements: str, fmt: str | None,
             out: TextIO | IO[bytes], params: Mapping[str, str], store: str = "",
-            database: str = "default") -> int:
+            database: str = DATABASE) -> int:
     """Ask one statement after the other and write the answers to `out`; returns an exit code.
 
     `fmt` is a name in `FORMATS` or one of ClickHouse's; None is a table on a terminal, else text

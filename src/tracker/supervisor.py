@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ _STEADY_SECONDS = 30.0  # whoever ran this long is started again at once
 _LONGEST_PAUSE = 5.0
 _LOCK_SECONDS = 30.0
 _BACKLOG = 4096
+_SILENT_SECONDS = 60.0  # a process that tells nothing of itself for so long hangs
 
 log = structlog.get_logger("supervisor")
 
@@ -35,6 +37,7 @@ class _Process:
 
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
+    told: Path  # the file that it writes each second
     child: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     next_start: float = 0.0
@@ -44,8 +47,19 @@ class _Process:
         """Start it if it does not run and its pause is over."""
         if self.child is not None and self.child.poll() is not None:
             self._died(now, self.child.returncode)
+        elif self.child is not None and self._is_silent(now):
+            log.error("process hangs, killing it", process=self.name)
+            self.child.kill()
         if self.child is None and now >= self.next_start:
             self._launch(now)
+
+    def _is_silent(self, now: float) -> bool:
+        if now - self.started < _SILENT_SECONDS:
+            return False
+        try:
+            return time.time() - self.told.stat().st_mtime > _SILENT_SECONDS
+        except OSError:  # no snapshot: it starts, or the disk is full
+            return False
 
     def _launch(self, now: float) -> None:
         self.started = now
@@ -173,10 +187,17 @@ def _processes(settings: Settings, sockets: _Sockets, lock: int) -> list[_Proces
         query = sockets.query.fileno() if sockets.query and index is None else None
         return Task(settings, index, tuple((listener, s.fileno()) for listener, s in own), query)
 
-    names: list[int | None] = [*range(settings.workers), None]
-    return [_Process("store" if index is None else f"w{index}",
-                     lambda index=index: start(task(index), [lock]))  # type: ignore[misc]  # mypy cannot type a default here
-            for index in names]
+    def named(index: int | None) -> str:
+        return "store" if index is None else f"w{index}"
+
+    run = settings.data_directory / "run"
+    indexes: list[int | None] = [*range(settings.workers), None]
+    return [_Process(named(index), partial(_start, task(index), lock), run / f"{named(index)}.json")
+            for index in indexes]
+
+
+def _start(task: Task, lock: int) -> subprocess.Popen[bytes]:
+    return start(task, [lock])
 
 
 def _watch(processes: list[_Process]) -> None:

@@ -54,11 +54,11 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> N
     chance = random.Random(SEED)
     print(f"replay with CRASH_SEED={SEED} CRASH_ROUNDS={ROUNDS}")
     tracker = TrackerProcess(tmp_path, Notify=[{"Service": "chdb"}, {"Service": "duckdb"}])
-    tracker.start()
     clients = [Client(tracker.port, chance.randrange(1 << 32)) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
     try:
+        tracker.start()
+        for client in clients:
+            client.start()
         for _ in range(ROUNDS):
             time.sleep(chance.uniform(0.2, 4.0))
             strike(tracker, chance)

@@ -29,6 +29,7 @@ def open_reader(engine: Engine) -> OpenReader:
     """Sessions on the engine of the test run, where a database `asked` has a few events."""
     writer = engine.session()
     writer.query("CREATE DATABASE asked")
+    writer.query("CREATE DATABASE IF NOT EXISTS sfpla")  # where plain names are looked for
     writer.query("CREATE TABLE asked.events (eid UUID, ename String, url String, params JSON)"
                  " ENGINE = MergeTree ORDER BY eid")
     writer.query(f"INSERT INTO asked.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")

@@ -220,7 +220,6 @@ def test_metrics_speak_of_all_processes(worker: Worker) -> None:
     other = EdgeSnapshot(Stamp("w1", os.getppid(), 2, "0", 1.0, time.time()), EdgeCounts(), 5)
     other.counts.door.hits = 10
     other.counts.door.requests = {"tr 200": 10}
-    other.counts.spool.sync.counts = [0] * 16
     SnapshotFile(worker.settings.data_directory / "run", "w1", "0").write(other)
     found = samples(worker)
 

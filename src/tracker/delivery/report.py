@@ -11,6 +11,7 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.retention import Retention
 from tracker.metrics import (
     Accounting,
+    Histogram,
     LandingCounts,
     QueryCounts,
     SnapshotFile,
@@ -30,6 +31,10 @@ class Queries(Protocol):
     @property
     def failed(self) -> int:
         """Those that were answered with an error."""
+
+    @property
+    def seconds(self) -> Histogram:
+        """How long they took."""
 
 
 @dataclass(slots=True)
@@ -74,8 +79,7 @@ class Report:
         counts.torn = sum(reader.torn for reader in self.sequencer.readers)
         return LandingCounts(
             counts, {courier.store.name: courier.counts for courier in self.couriers},
-            QueryCounts(self.queries.queries, self.queries.failed) if self.queries
-            else QueryCounts())
+            _queries(self.queries))
 
     def _accounting(self) -> Accounting:
         totals = self.files.totals
@@ -101,6 +105,12 @@ class Report:
         newest = self.files.newest.n if self.files.newest else 0
         manifests = (self.files.manifest(n) for n in range(courier.cursor.landed + 1, newest + 1))
         return sum(manifest.rows for manifest in manifests if manifest)
+
+
+def _queries(queries: Queries | None) -> QueryCounts:
+    if queries is None:
+        return QueryCounts()
+    return QueryCounts(queries.queries, queries.failed, queries.seconds)
 
 
 def _age(since: int | None, now: int) -> float:

@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self._door.count(self._route, answer.status)
-        transport.write(answer.encode(self._keep, self._http10))
+        transport.write(answer.encode(self._keep, self._http10, self._door.date))
         if not self._keep or self._door.stopping:
             self._close()
 
@@ -355,7 +355,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._chunks = []
         self._release()
-        transport.write(answer.encode(False, self._http10))
+        transport.write(answer.encode(False, self._http10, self._door.date))
         if transport.can_write_eof():
             transport.write_eof()
             transport.resume_reading()

@@ -1,6 +1,7 @@
 """What all connections of a worker share: bounds, the way to the spool, counts, the sweep."""
 
 import asyncio
+from email.utils import formatdate
 from typing import Protocol, cast
 
 import structlog
@@ -27,6 +28,11 @@ TURN_SECONDS = 1.0
 RETRY = (b"retry-after", b"1")
 
 log = structlog.get_logger("tracker.door")
+
+
+def http_date() -> bytes:
+    """Now, as the Date header has it."""
+    return formatdate(usegmt=True).encode()
 
 
 class Waiter(Protocol):
@@ -65,6 +71,7 @@ class Door:
         self.accept = intake.accept
         self._refusal = intake.refusal
         self.stopping = False
+        self.date = http_date()  # of answers; the sweep keeps it right
         self.received = 0
         self.reserved = 0
         self.entered = 0
@@ -201,6 +208,9 @@ class Door:
                       limits.body_seconds / 4, limits.write_seconds / 4)
         self._turning = self._loop.call_later(seconds / SPOKES, self._turn)
         self._next = (self._next + 1) % SPOKES
+        date = http_date()
+        if date != self.date:
+            self.date = date
         for connection in tuple(self._spokes[self._next]):
             try:
                 connection.turn(seconds)

@@ -13,7 +13,7 @@ from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, Head
-from tracker.intake.message import Accepted, Answer, Request
+from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
 from tracker.intake.ticks import Ticks
@@ -181,6 +181,15 @@ class Intake:
         if not trusted:
             return address
         return self._addresses.behind_proxy(request.peer, arrival.head)
+
+    def cors(self, origin: bytes) -> Headers:
+        """What lets scripts of `origin` read an answer; b"" is no origin."""
+        return (self._book.of(origin) if self._book.by_origin else self._book.any).cors
+
+    def client_address(self, peer: str, head: bytes) -> str:
+        """Whose request it is, behind trusted proxies too."""
+        address, trusted = self._addresses.of_peer(peer)
+        return self._addresses.behind_proxy(peer, Head(head)) if trusted else address
 
     def refusal(self, error: RequestRefused, head: bytes) -> Answer:
         """The answer that tells a client why its request (with this head) was refused."""

@@ -30,18 +30,18 @@ class Answers:
     """All answers for one kind of origin; `cors` are the headers that let its scripts read."""
 
     def __init__(self, cors: Headers) -> None:
-        self._cors = cors
+        self.cors = cors
         self.preflight = Answer(200, (*PREFLIGHT, *cors))
         self.empty = Answer(200, (NO_STORE, *cors))
         self.pixel = Answer(200, ((b"content-type", b"image/gif"), NO_STORE, *cors), PIXEL)
 
     def json(self, status: int, value: object) -> Answer:
         """`value` as JSON."""
-        return Answer(status, (JSON, NO_STORE, *self._cors), msgspec.json.encode(value))
+        return Answer(status, (JSON, NO_STORE, *self.cors), msgspec.json.encode(value))
 
     def redirect(self, location: bytes) -> Answer:
         """302 to `location`."""
-        return Answer(302, ((b"location", location), NO_STORE, *self._cors))
+        return Answer(302, ((b"location", location), NO_STORE, *self.cors))
 
     def refusal(self, error: RequestRefused) -> Answer:
         """The one shape of every error."""

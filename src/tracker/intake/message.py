@@ -34,7 +34,7 @@ class Request(NamedTuple):
 class Answer:
     """One response; keeps its bytes, as most are sent many times."""
 
-    __slots__ = ("_wire", "body", "headers", "length", "status")
+    __slots__ = ("_date", "_wire", "body", "headers", "length", "status")
 
     def __init__(self, status: int, headers: Headers = (), body: bytes = b"",
                  length: int | None = None) -> None:
@@ -42,20 +42,23 @@ class Answer:
         self.headers = headers
         self.body = body
         self.length = len(body) if length is None else length
-        self._wire = b""  # of the most common kind: HTTP/1.1, kept alive
+        self._wire = b""  # of the most common kind: HTTP/1.1, kept alive, made at `_date`
+        self._date = b""
 
-    def encode(self, keep_alive: bool, http10: bool = False) -> bytes:
-        """The response as it goes over an HTTP/1 connection."""
+    def encode(self, keep_alive: bool, http10: bool = False, date: bytes = b"") -> bytes:
+        """The response as it goes over an HTTP/1 connection; `date` as RFC 9110, 6.6.1 has it."""
         if not keep_alive or http10:
-            return self._encode(keep_alive, http10)
-        if not self._wire:
-            self._wire = self._encode(keep_alive, http10)
+            return self._encode(keep_alive, http10, date)
+        if self._date is not date or not self._wire:
+            self._wire, self._date = self._encode(keep_alive, http10, date), date
         return self._wire
 
-    def _encode(self, keep_alive: bool, http10: bool) -> bytes:
+    def _encode(self, keep_alive: bool, http10: bool, date: bytes) -> bytes:
         lines = [b"HTTP/1.%d %d %b" % (not http10, self.status, REASONS.get(self.status, b"-"))]
         lines += [b"%b: %b" % header for header in self.headers]
         lines.append(b"content-length: %d" % self.length)
+        if date:
+            lines.append(b"date: " + date)
         if not keep_alive:
             lines.append(b"connection: close")
         elif http10:

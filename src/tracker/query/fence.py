@@ -235,9 +235,7 @@ def _without_settings(text: str, spelled: list[Token]) -> tuple[str, dict[str, s
 
 
 def _not_a_read(first: str) -> QueryFailed:
-    if first == "DROP":
-        advice = "to start anew stop the tracker and use `tracker schema drop`"
-    elif first in WRITES:
+    if first in WRITES:
         advice = "the tracker alone writes; send events to /tr/v1/tr/ or /tr/v1/str/"
     elif first in {"SET", "USE"}:
         advice = "give settings and `database` as parameters of the URL"

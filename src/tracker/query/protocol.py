@@ -37,6 +37,10 @@ _ALLOWED: Final = re.compile(
     re.VERBOSE)
 
 
+DATABASE = "sfpla"
+"""Where plain names of tables are looked for, unless the request names another database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One request that asks something of the engine."""
@@ -44,7 +48,7 @@ class Query:
     sql: str
     params: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
-    database: str = "default"
+    database: str = DATABASE
     default_format: str = "TabSeparated"
     query_id: str = ""
 
@@ -100,7 +104,7 @@ def read_query(headers: Headers, args: Mapping[str, str], body: bytes, query_id:
         raise _too_large()
     default_format = (args.get("default_format") or headers.get("x-clickhouse-format")
                       or "TabSeparated")
-    database = args.get("database") or headers.get("x-clickhouse-database") or "default"
+    database = args.get("database") or headers.get("x-clickhouse-database") or DATABASE
     if not _WORD.fullmatch(database) or not _WORD.fullmatch(default_format):
         raise QueryFailed(36, "`database` and `default_format` must be plain names")
     return Query(sql, {key[6:]: value for key, value in args.items() if key.startswith("param_")},

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from tracker.errors import StoreUnavailable
+from tracker.metrics import Histogram
 from tracker.query.engine import OpenReader, Result, Session, Stream
 from tracker.query.failure import QueryFailed, from_engine
 from tracker.query.fence import Fence, Statement
@@ -48,6 +49,7 @@ class Counts:
 
     queries: int = 0
     failed: int = 0
+    seconds: Histogram = field(default_factory=Histogram)
     running: int = 0
     waiting: int = 0
     stuck: int = 0  # threads whose query did not end when killed
@@ -101,12 +103,14 @@ class Runner:
         self._runs.add(run)
         self.counts.queries += 1
         self.counts.running += 1
+        began = self._clock()
         try:
             yield await self._start(run)
         except QueryFailed:
             self.counts.failed += 1
             raise
         finally:
+            self.counts.seconds.observe(self._clock() - began)
             closing = asyncio.create_task(self._end(run))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)

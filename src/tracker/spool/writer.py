@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
+from tracker.buckets import SECONDS_BUCKETS
 from tracker.errors import SpoolUnavailable
 from tracker.settings import SpoolSettings
 from tracker.spool.files import FILE_MODE, Files, write_whole
@@ -38,10 +39,6 @@ TURN_SECONDS = 60.0
 """A segment with records is closed after so long, so that what is sealed can be deleted."""
 QUIET_SHARE = 4
 """Where there is little traffic, a segment of a fourth of the size is enough for that time."""
-SYNC_BOUNDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
-               2.0, 5.0)
-"""Upper bounds, in seconds, of the buckets of `SpoolStats.sync_buckets`."""
-
 Item = tuple[bytes, object, int]
 Deliver = Callable[[list[object], SpoolUnavailable | None], None]
 Soon = Callable[[Callable[[], object]], object]
@@ -64,13 +61,13 @@ class SpoolStats:
     bytes: int = 0
     groups: int = 0
     sync_seconds: float = 0.0
-    sync_buckets: list[int] = field(default_factory=lambda: [0] * (len(SYNC_BOUNDS) + 1))
+    sync_buckets: list[int] = field(default_factory=lambda: [0] * (len(SECONDS_BUCKETS) + 1))
     errors: int = 0
 
     def count_sync(self, seconds: float) -> None:
         """Count one write and sync."""
         self.sync_seconds += seconds
-        self.sync_buckets[bisect_left(SYNC_BOUNDS, seconds)] += 1
+        self.sync_buckets[bisect_left(SECONDS_BUCKETS, seconds)] += 1
 
 
 class _Segment:
@@ -146,6 +143,11 @@ class Spool:
     def pending_bytes(self) -> int:
         """Bytes appended that were neither synced nor refused yet."""
         return self._taken - self._settled
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the commit thread ended by itself: nothing is answered any more."""
+        return self._closed is None and not self._thread.is_alive()
 
     @property
     def refusal(self) -> str | None:

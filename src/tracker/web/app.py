@@ -16,13 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tracker import __version__
 from tracker.door.address import canonical
 from tracker.door.door import Door
+from tracker.intake import Intake
 from tracker.metrics import EdgeSnapshot, StoreSnapshot, read_edges, read_store
 from tracker.settings import IntakeSettings
 from tracker.web.answers import error_answer, json_answer
 from tracker.web.exposition import CONTENT_TYPE, Exposition
 from tracker.web.files import PublicFiles
 from tracker.web.health import health
-from tracker.web.tracking import Tracking
+from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -58,10 +59,10 @@ class Overview:
 class Web:
     """The pages that tell about the tracker itself."""
 
-    def __init__(self, overview: Overview, clock: Callable[[], float], allow_origin: str) -> None:
+    def __init__(self, overview: Overview, clock: Callable[[], float], intake: Intake) -> None:
         self._overview = overview
         self._clock = clock
-        self._cors = {"access-control-allow-origin": allow_origin} if allow_origin else {}
+        self._intake = intake
 
     def routes(self) -> list[Route]:
         """Path and handler of each; the docs are held against it."""
@@ -74,23 +75,24 @@ class Web:
 
     async def ping(self, request: Request) -> Response:
         """`pong`: the worker lives."""
-        del request
-        return PlainTextResponse("pong", headers=self._cors)
+        return PlainTextResponse("pong", headers=self._cors(request))
 
     async def status(self, request: Request) -> Response:
         """The client's address, connections of all workers, version."""
-        client = canonical(request.client.host) if request.client else ""
+        peer = canonical(request.client.host) if request.client else ""
+        client = self._intake.client_address(peer, head_of(request.scope))
         connections = sum(edge.connections for edge in self._overview.edges())
         return json_answer([{"Key": "client", "Value": client},
                             {"Key": "conns", "Value": connections},
-                            {"Key": "version", "Value": __version__}], headers=self._cors)
+                            {"Key": "version", "Value": __version__}],
+                           headers=self._cors(request))
 
     async def health(self, request: Request) -> Response:
         """How spool and stores are; 503 when hits are refused."""
-        del request
         overview = self._overview
         body = health(overview.edges(), overview.store(), overview.stores, self._clock())
-        return json_answer(body, 503 if body["status"] == "failing" else 200, self._cors)
+        return json_answer(body, 503 if body["status"] == "failing" else 200,
+                           self._cors(request))
 
     async def metrics(self, request: Request) -> Response:
         """All counters, in Prometheus' text format."""
@@ -102,8 +104,13 @@ class Web:
 
     async def clear(self, request: Request) -> Response:
         """Asks the browser to forget all it has stored for this site."""
-        del request
-        return PlainTextResponse("OK", headers={"clear-site-data": '"*"', **self._cors})
+        return PlainTextResponse(
+            "OK", headers={"clear-site-data": '"*"', **self._cors(request)})
+
+    def _cors(self, request: Request) -> dict[str, str]:
+        """What lets scripts of allowed origins read an answer."""
+        origin = request.headers.get("origin", "").encode("latin-1")
+        return {name.decode(): value.decode() for name, value in self._intake.cors(origin)}
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -138,12 +145,12 @@ class App:
         await self._pages(scope, receive, counted)
 
 
-def application(door: Door, intake: IntakeSettings, overview: Overview,
+def application(door: Door, intake: Intake, settings: IntakeSettings, overview: Overview,
                 clock: Callable[[], float]) -> ASGIApp:
     """All that the door hands over."""
-    web = Web(overview, clock, intake.allow_origin)
-    prefix = f"/tr/v{intake.api_version}/pub/"
-    tracking = Tracking(door, PublicFiles(intake.static_directory, prefix))
+    web = Web(overview, clock, intake)
+    prefix = f"/tr/v{settings.api_version}/pub/"
+    tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
     pages = Starlette(routes=web.routes(),
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False

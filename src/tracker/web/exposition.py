@@ -12,8 +12,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from tracker.buckets import SECONDS_BUCKETS
 from tracker.metrics import (
-    SECONDS_BUCKETS,
     STALE_SECONDS,
     EdgeCounts,
     EdgeSnapshot,
@@ -22,7 +22,6 @@ from tracker.metrics import (
     StoreSnapshot,
     add,
 )
-from tracker.spool.writer import SYNC_BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,10 +41,10 @@ def _counters(name: str, says: str, label: str, values: Mapping[str, int]) -> Co
     return family
 
 
-def _histogram(name: str, says: str, label: str | None, values: Mapping[str, Histogram],
-               bounds: Sequence[float] = SECONDS_BUCKETS) -> HistogramMetricFamily:
+def _histogram(name: str, says: str, label: str | None,
+               values: Mapping[str, Histogram]) -> HistogramMetricFamily:
     family = HistogramMetricFamily(f"tracker_{name}", says, labels=[label] if label else [])
-    names = [*(str(bound) for bound in bounds), "+Inf"]
+    names = [*map(str, SECONDS_BUCKETS), "+Inf"]
     for key, histogram in values.items():
         cumulated = accumulate(histogram.counts)
         family.add_metric([key] if label else [], list(zip(names, cumulated, strict=True)),
@@ -144,7 +143,7 @@ def _spool(total: EdgeCounts) -> Iterator[Metric]:
     yield _counter("spool_bytes", "Bytes written to segments.", spool.bytes)
     yield _counter("spool_errors", "Groups that could not be made durable.", spool.errors)
     yield _histogram("spool_sync_seconds", "Writing and syncing one group.", None,
-                     {"": spool.sync}, SYNC_BOUNDS)
+                     {"": spool.sync})
 
 
 def _sequencer(store: StoreSnapshot) -> Iterator[Metric]:
@@ -177,7 +176,7 @@ def _sequencer(store: StoreSnapshot) -> Iterator[Metric]:
 def _stores(counts: LandingCounts) -> Iterator[Metric]:
     stores = counts.stores
     for name, says in (("batches", "Batches landed."), ("events", "Events landed."),
-                       ("rows", "Rows landed, in all tables."), ("bytes", "Bytes landed."),
+                       ("rows", "Rows landed in events."), ("bytes", "Bytes landed."),
                        ("errors", "Batches that could not be landed at once.")):
         yield _counters(f"store_{name}", says, "store",
                         {store: getattr(own, name) for store, own in stores.items()})
@@ -199,6 +198,4 @@ def _query(counts: LandingCounts) -> Iterator[Metric]:
     query = counts.query
     yield _counter("query_queries", "Queries answered.", query.queries)
     yield _counter("query_errors", "Queries that failed or were refused.", query.errors)
-    yield _counter("query_rows", "Rows of results.", query.rows)
-    yield _counter("query_bytes", "Bytes of results.", query.bytes)
     yield _histogram("query_seconds", "Answering one query.", None, {"": query.seconds})

@@ -1,5 +1,6 @@
 """Static files below `/tr/v1/pub/`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -7,18 +8,29 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from tracker.intake import Headers
+
 
 class PublicFiles:
     """The files of one directory; no listings, nothing whose path has a name with a dot first."""
 
-    def __init__(self, directory: Path | None, prefix: str) -> None:
+    def __init__(self, directory: Path | None, prefix: str,
+                 cors: Callable[[bytes], Headers]) -> None:
         self._files = None if directory is None else StaticFiles(
             directory=directory, html=True, check_dir=False)
         self._prefix = prefix
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the file; raises `HTTPException` when there is none."""
-        response = await self._find(scope)
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        cors = {name.decode(): value.decode() for name, value in self._cors(origin)}
+        try:
+            response = await self._find(scope)
+        except HTTPException as error:
+            error.headers = {**(error.headers or {}), **cors}
+            raise
+        response.headers.update(cors)
         await response(scope, receive, send)
 
     async def _find(self, scope: Scope) -> Response:
