@@ -3,6 +3,8 @@
 import os
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -270,3 +272,28 @@ def test_snapshots_of_another_life_do_not_count(tmp_path: Path) -> None:
     SnapshotFile(tmp_path / "run", "w0", "0").write(old)
     with working(settings_for(tmp_path)) as worker:
         assert samples(worker)["tracker_door_hits_total", ()] == 0
+
+
+def test_scripts_of_a_listed_origin_may_read_pages_and_files(tmp_path: Path) -> None:
+    intake = IntakeSettings(allow_origin="https://a.example, https://b.example")
+    with working(settings_for(tmp_path, intake=intake)) as worker:
+        for path in ("/ping", "/status", "/health", "/tr/v1/pub/no-such-file"):
+            allowed = get(worker, path, headers="Origin: https://b.example\r\n")
+            other = get(worker, path, headers="Origin: https://c.example\r\n")
+            assert "https://b.example" == allowed.headers["access-control-allow-origin"], path
+            assert "access-control-allow-origin" not in other.headers, path
+
+
+def test_status_shows_a_client_behind_a_trusted_proxy(tmp_path: Path) -> None:
+    trusting = IntakeSettings(trusted_proxies=(ip_network("127.0.0.0/8"),))
+    for intake, seen in ((trusting, "192.0.2.7"), (IntakeSettings(), "127.0.0.1")):
+        with working(settings_for(tmp_path, intake=intake)) as worker:
+            status = get(worker, "/status", headers="X-Forwarded-For: 192.0.2.7\r\n").json()
+        assert {"Key": "client", "Value": seen} == status[0]
+
+
+def test_every_answer_says_when_it_was_made(worker: Worker) -> None:
+    with worker.connect() as client:
+        said = [client.ask(POST).headers["date"], get(worker, "/ping").headers["date"]]
+    for date in said:
+        assert abs(parsedate_to_datetime(date).timestamp() - time.time()) < 3

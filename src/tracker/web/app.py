@@ -139,6 +139,7 @@ class App:
         async def counted(message: Any) -> None:
             if message["type"] == "http.response.start":
                 self._door.count(route, message["status"])
+                message["headers"] = [*message.get("headers", ()), (b"date", self._door.date)]
             await send(message)
 
         scope["tracking"] = bool(route) or recorded
