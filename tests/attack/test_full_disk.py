@@ -109,8 +109,8 @@ def test_load_on_a_disk_that_fills_and_empties_loses_nothing(tmp_path: Path) -> 
 
         sending = threading.Thread(target=send)
         sending.start()
-        for _ in range(4):
-            time.sleep(1)
+        for _ in range(3):
+            time.sleep(0.7)
             ballast = fill(tracker.data)
             time.sleep(1.5)
             ballast.unlink()
@@ -139,7 +139,7 @@ def test_with_the_budget_spent_a_critical_store_that_is_away_closes_the_door(
 def test_with_the_budget_nearly_spent_another_store_is_suspended_with_its_gap_recorded(
     tmp_path: Path,
 ) -> None:
-    with small_disk(tmp_path / "data" / "duckdb", 32), \
+    with small_disk(tmp_path / "data" / "duckdb", 64), \
             running(tmp_path, Workers=1, Notify=BOTH,
                     Spool={"SegmentBytes": 1 << 20, "Bytes": 12 << 20}) as tracker:
         load = Load(tracker, weight=3_000)

@@ -74,14 +74,14 @@ def test_ids_are_remembered_over_many_batches_merges_and_kills(tmp_path: Path) -
     with running(tmp_path, Workers=2) as tracker:
         old = [event(f"old-{number}") | {"eid": new_eid()} for number in range(30)]
         sent = []
-        for batch in range(26):
+        for batch in range(18):
             sent.append(event(f"new-{batch}") | {"eid": new_eid()})
             assert 200 == tracker.post([sent[-1], old[batch % 30], *sent[:3]])
             tracker.flush()
-            if batch in {9, 18}:
+            if batch == 9:
                 os.kill(store_of(tracker), signal.SIGKILL)
                 lag_free(tracker, "chdb")
-        assert len(list((tracker.data / "batches").glob("*.eids"))) < 26
+        assert len(list((tracker.data / "batches").glob("*.eids"))) < 18
         for again in (*sent, *old):
             assert 200 == tracker.post(again)
         tracker.flush()
@@ -149,7 +149,7 @@ def _away(tracker: TrackerProcess) -> bool:
 def test_kills_amid_sealing_and_landing_count_nothing_twice(tmp_path: Path) -> None:
     with running(tmp_path, Notify=BOTH, Workers=1) as tracker:
         load = Load(tracker)
-        for pause in (0.0, 0.05, 0.1, 0.2, 0.35, 0.5):
+        for pause in (0.05, 0.15, 0.3):
             load.send(5, 100)
             time.sleep(0.3 + pause)  # sealing lingers for half a second
             os.kill(store_of(tracker), signal.SIGKILL)

@@ -114,7 +114,10 @@ def lag_free(tracker: TrackerProcess, store: str, seconds: float = 60.0) -> None
     def caught_up() -> bool:
         state = tracker.health()["stores"][store]
         return bool(state["reachable"]) and state["lag_events"] == 0
-    eventually(caught_up, seconds, f"{store} has caught up")
+    try:
+        eventually(caught_up, seconds, f"{store} has caught up")
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}: {tracker.health()}; {tracker.log()[-2000:]}") from None
 
 
 def memory(pid: int) -> int:

@@ -88,16 +88,19 @@ class Courier:
         waits = pauses()
         while not stop.is_set():
             n = self.cursor.landed + 1
-            if n >= self._next_unsealed():
+            idle = n >= self._next_unsealed()
+            if idle and self.state.reachable:
                 self._sealed.wait(_LOOK_SECONDS)
                 self._sealed.clear()
                 continue
             try:
-                batch = self._load(n)
-                if batch is None:
+                if idle:  # it was away, and no batch will tell that it is back
+                    self.store.open()
+                elif (batch := self._load(n)) is None:
                     self._miss(n)
                     continue
-                self._land(batch)
+                else:
+                    self._land(batch)
             except Exception as error:  # the batch comes again
                 self._away(error)
                 stop.wait(next(waits))
