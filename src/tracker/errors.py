@@ -36,6 +36,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached or cannot write; try the same batch again later."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """The store cannot read what it wrote; an engine in this process mends that at its start."""
+
+
 class BatchRefused(StoreError):
     """The store will never take these rows as they are; halve them and set the culprit aside."""
 

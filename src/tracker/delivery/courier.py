@@ -11,7 +11,7 @@ from tracker.batch import Batch
 from tracker.batches.deadletters import DeadLetters, RefusedRow
 from tracker.batches.files import BatchFiles
 from tracker.delivery.cursor import Cursor
-from tracker.errors import BatchRefused
+from tracker.errors import BatchRefused, StoreDamaged
 from tracker.metrics import StoreCounts, StoreState
 from tracker.stores.base import Store
 
@@ -103,6 +103,8 @@ class Courier:
                     self._land(batch)
             except Exception as error:  # the batch comes again
                 self._away(error)
+                if isinstance(error, StoreDamaged) and self.counts.batches:
+                    raise  # a new process mends it; one that has landed nothing yet is no better
                 stop.wait(next(waits))
             else:
                 waits = pauses()

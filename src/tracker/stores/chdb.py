@@ -7,7 +7,7 @@ import msgspec
 import pyarrow.compute as pc
 
 from tracker.batch import Batch, Manifest
-from tracker.errors import BatchRefused, StoreUnavailable
+from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
 from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived
 from tracker.schema.tables import DERIVED
@@ -50,6 +50,15 @@ _DATA_ERRORS = frozenset({
     "TOO_LARGE_STRING_SIZE", "UNEXPECTED_DATA_AFTER_PARSED_VALUE",
     "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE",
 })
+
+
+_DAMAGE = frozenset({
+    "BAD_SIZE_OF_FILE_IN_DATA_PART", "BROKEN_PROJECTION", "CANNOT_READ_ALL_DATA",
+    "CHECKSUM_DOESNT_MATCH", "CORRUPTED_DATA", "NO_FILE_IN_DATA_PART",
+    "UNEXPECTED_FILE_IN_DATA_PART",
+})
+"""A full disk can leave a part with empty files. At its next start the engine sets it aside, and
+the batch that was in hand is made whole."""
 
 
 class ChdbStore:
@@ -191,5 +200,5 @@ def _meaning(error: RuntimeError) -> BatchRefused | StoreUnavailable:
     name = code_name(error)
     if name in _DATA_ERRORS or name.startswith("CANNOT_PARSE"):
         return BatchRefused(brief(error))
-    return StoreUnavailable(brief(error))
+    return StoreDamaged(brief(error)) if name in _DAMAGE else StoreUnavailable(brief(error))
 
