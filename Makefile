@@ -6,7 +6,7 @@ READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-smoke bench-setup docs demo schema build clean
+	bench-smoke bench-setup docs demo schema wheels build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ demo: $(READY) ## send examples/access.log to the tracker that runs here
 
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl
+
+wheels: $(READY) ## whether every dependency has a wheel for the other Pythons
+	for version in 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed \
+	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb]' || exit 1; \
+	  echo "Python $$version: all there"; done
 
 build: $(READY) ## wheel and source archive in dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -38,7 +39,7 @@ def test_a_retry_by_any_route_lands_once(tracker: TrackerProcess) -> None:
     def pairs(mark: str, eid: str) -> str:
         return f"eid={eid}&params={quote(json.dumps({'k': mark}))}"
 
-    ways = {
+    ways: dict[str, Callable[[str, str], bytes]] = {
         "object": lambda mark, eid: post(body(mark, eid)),
         "array": lambda mark, eid: post(f"[{body(mark, eid)}]"),
         "lines": lambda mark, eid: post(f"{body(mark, eid)}\n{body(mark, eid)}\n"),
