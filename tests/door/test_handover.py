@@ -131,9 +131,11 @@ def test_a_dripping_head_is_cut_off_behind_the_door(hasty: Worker) -> None:
 def test_heads_are_bounded_behind_the_door(hasty: Worker) -> None:
     with hasty.connect() as client:
         assert client.ask(PING).body == b"pong"
-        client.send(PING[:-2], *[b"X: y\r\n" * 200] * 10)
-        response = client.answer()
-
+        try:
+            client.send(PING[:-2], *[b"X: y\r\n" * 200] * 10)
+            response = client.answer()
+        except ConnectionError:  # behind the door a client that goes on sending may be cut off
+            return
         assert (response.status, response.code) == (431, "headers_too_large")
 
 

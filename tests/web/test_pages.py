@@ -152,18 +152,20 @@ def test_health_is_ok_when_all_is(worker: Worker) -> None:
                                        "last_error": None}}
 
 
-@pytest.mark.parametrize(("snapshot", "error"), [
-    (None, "the store process gives no sign of life: it starts, hangs, or cannot write"),
-    (store_snapshot(time.time() - 60, chdb=StoreState(True)),
-     "the store process gives no sign of life: it starts, hangs, or cannot write"),
-    (store_snapshot(time.time() + 60, chdb=StoreState(False, last_error="disk full")),
-     "disk full"),
-    (store_snapshot(time.time() + 60), None),
+SILENT = "the store process gives no sign of life: it starts, hangs, or cannot write"
+
+
+@pytest.mark.parametrize(("age", "states", "error"), [
+    (None, {}, SILENT),
+    (60, {"chdb": StoreState(True)}, SILENT),
+    (0, {"chdb": StoreState(False, last_error="disk full")}, "disk full"),
+    (0, {}, None),
 ])
 def test_health_is_degraded_while_a_store_is_away(
-        worker: Worker, snapshot: StoreSnapshot | None, error: str | None) -> None:
-    if snapshot is not None:
-        tell(worker, snapshot)
+        worker: Worker, age: float | None, states: dict[str, StoreState],
+        error: str | None) -> None:
+    if age is not None:
+        tell(worker, store_snapshot(time.time() - age, **states))
     response = get(worker, "/health")
 
     assert response.status == 200
