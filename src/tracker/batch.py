@@ -1,6 +1,7 @@
 """A sealed batch: events as one Arrow table, never changed, known by sequencer and number."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -72,3 +73,27 @@ class Batch:
         offset = 0 if self.span is None else self.span[0]
         rows = self.table.slice(first - offset, behind - first)
         return Batch(self.manifest, self.path, rows, (first, behind))
+
+
+def account_row(manifest: Manifest) -> dict[str, int | str | datetime]:
+    """The row of `accounting` that a manifest makes; times are UTC, without a zone."""
+    reasons = {"filtered": manifest.filtered, "quarantined": manifest.quarantined}
+    return {
+        "sequencer": manifest.sequencer,
+        "batch": manifest.n,
+        "sealed_at": _moment(manifest.sealed_at),
+        "oldest": _moment(manifest.oldest),
+        "newest": _moment(manifest.newest),
+        "hits": manifest.hits,
+        "accepted": manifest.accepted,
+        "landed": manifest.rows,
+        "duplicates": manifest.duplicates,
+        "conflicts": manifest.conflicts,
+        "filtered": sum(manifest.filtered.values()),
+        "quarantined": sum(manifest.quarantined.values()),
+        "reasons": msgspec.json.encode(reasons).decode(),
+    }
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC).replace(tzinfo=None)

@@ -1,12 +1,12 @@
 """The default store: ClickHouse embedded in the store process."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 import pyarrow.compute as pc
 
-from tracker.batch import Batch, Manifest
+from tracker.batch import Batch, Manifest, account_row
 from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
 from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived
@@ -126,8 +126,7 @@ class ChdbStore:
 
     def _insert_account(self, manifest: Manifest, *, sure: bool) -> None:
         row = account_row(manifest)
-        literals = (str(value) if isinstance(value, int) else clickhouse.text(value)
-                    for value in row.values())
+        literals = map(_literal, row.values())
         select = f"SELECT {', '.join(literals)}"
         token = f"{manifest.sequencer}:{manifest.n}:accounting"
         self._insert("accounting", tuple(row), select, token)
@@ -140,29 +139,12 @@ class ChdbStore:
                      f" SETTINGS {_listed(settings)} {select}")
 
 
-def account_row(manifest: Manifest) -> dict[str, int | str]:
-    """The row of `accounting` that a manifest makes; times and JSON as text."""
-    reasons = {"filtered": manifest.filtered, "quarantined": manifest.quarantined}
-    return {
-        "sequencer": manifest.sequencer,
-        "batch": manifest.n,
-        "sealed_at": _moment(manifest.sealed_at),
-        "oldest": _moment(manifest.oldest),
-        "newest": _moment(manifest.newest),
-        "hits": manifest.hits,
-        "accepted": manifest.accepted,
-        "landed": manifest.rows,
-        "duplicates": manifest.duplicates,
-        "conflicts": manifest.conflicts,
-        "filtered": sum(manifest.filtered.values()),
-        "quarantined": sum(manifest.quarantined.values()),
-        "reasons": msgspec.json.encode(reasons).decode(),
-    }
-
-
-def _moment(nanoseconds: int) -> str:
-    moment = datetime.fromtimestamp(nanoseconds // 1_000_000 / 1000, UTC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def _literal(value: int | str | datetime) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        value = value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return clickhouse.text(value)
 
 
 def _has_private(batch: Batch, derived: Derived) -> bool:

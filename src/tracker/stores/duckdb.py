@@ -4,14 +4,12 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import pyarrow as pa
 
-from tracker.batch import Batch, Manifest
+from tracker.batch import Batch, Manifest, account_row
 from tracker.errors import BatchRefused, ExtraMissing, QueryRefused, StoreError, StoreUnavailable
 from tracker.schema import duckdb as dialect
 from tracker.schema.tables import DERIVED
@@ -175,31 +173,6 @@ def _account(connection: "DuckDBPyConnection", manifest: Manifest) -> None:
     marks = ", ".join("?" * len(ACCOUNTING.names))
     connection.execute(f"INSERT INTO accounting ({', '.join(ACCOUNTING.names)}) VALUES ({marks})",
                        [values[name] for name in ACCOUNTING.names])
-
-
-def account_row(manifest: Manifest) -> dict[str, object]:
-    """The row of `accounting` that a manifest makes."""
-    reasons = {"filtered": manifest.filtered, "quarantined": manifest.quarantined}
-    return {
-        "sequencer": manifest.sequencer,
-        "batch": manifest.n,
-        "sealed_at": _moment(manifest.sealed_at),
-        "oldest": _moment(manifest.oldest),
-        "newest": _moment(manifest.newest),
-        "hits": manifest.hits,
-        "accepted": manifest.accepted,
-        "landed": manifest.rows,
-        "duplicates": manifest.duplicates,
-        "conflicts": manifest.conflicts,
-        "filtered": sum(manifest.filtered.values()),
-        "quarantined": sum(manifest.quarantined.values()),
-        "reasons": msgspec.json.encode(reasons).decode(),
-    }
-
-
-def _moment(nanoseconds: int) -> datetime:
-    milliseconds = nanoseconds // 1_000_000
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
 
 
 @contextlib.contextmanager
