@@ -88,6 +88,7 @@ def _placed(cores: procs.Cores, tracker: Tracker, nginx: Nginx) -> Iterator[None
     everywhere = os.sched_getaffinity(0)
     pids = tracker.processes()
     store = pids.pop("store")
+    of_store = os.sched_getaffinity(store)  # it keeps off a core by itself
     for pid in (*pids.values(), *nginx.processes().values()):
         procs.pin(pid, [cores.server])
     procs.pin(store, [cores.store])
@@ -96,7 +97,8 @@ def _placed(cores: procs.Cores, tracker: Tracker, nginx: Nginx) -> Iterator[None
         yield
     finally:
         procs.idle(store, only=False)
-        for pid in (*pids.values(), store):
+        procs.pin(store, of_store)
+        for pid in pids.values():
             procs.pin(pid, everywhere)
 
 
