@@ -32,6 +32,10 @@ class Shape(IntEnum):
     FORM = 4
 
 
+BATCHES = frozenset({Shape.ARRAY, Shape.NDJSON})
+"""Shapes of many events; only what an event itself says is its own."""
+
+
 class Hit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One request that was accepted; on disk as a msgpack array.
 

@@ -147,6 +147,12 @@ def test_any_other_eid_leaves_the_event_ours(client: Client, sent: str) -> None:
     assert "application/json" == outcome.headers["content-type"]
 
 
+def test_an_id_beside_a_batch_is_the_id_of_none_of_its_events(client: Client) -> None:
+    outcome = client.post("[{},{}]", f"/tr/v1/str/eid/{UUID}")
+    assert outcome.hit is not None
+    assert [id_text(event_id(outcome.hit.id, index)) for index in range(2)] == outcome.json
+
+
 def test_a_batch_gets_an_id_for_each_event_taken(client: Client) -> None:
     outcome = client.post(f'[{{}},7,{{"eid":"{UUID}"}},{{}}]', "/tr/v1/str/")
     assert outcome.hit is not None

@@ -126,6 +126,24 @@ def test_an_id_in_the_path_is_given_too() -> None:
     assert VID == row_of(get(f"/tr/v1/tr/eid/{VID}"))["eid"]
 
 
+def test_the_body_hash_does_not_care_how_the_id_is_spelt() -> None:
+    hashes = {int(refine(post({"eid": spelling, "a": 1})).body_hash[0]) for spelling in SPELLINGS}
+
+    assert 1 == len(hashes)
+
+
+@pytest.mark.parametrize("beside", [
+    {"target": f"/tr/v1/tr/eid/{VID}"}, {"headers": 'User: {"eid":"%s"}\r\n' % VID},
+], ids=["path", "header"])
+def test_an_id_beside_a_batch_is_the_id_of_none_of_its_events(beside: dict[str, str]) -> None:
+    other = "24fb0860-b4bf-11e9-8971-7b80435315ac"
+    refined = refine(post([{"a": 1}, {"a": 2, "EID": other}, {"a": 3}], **beside))
+
+    assert [False, True, False] == refined.given.tolist()
+    assert 3 == len({bytes(eid) for eid in refined.eids})
+    assert [VID, None, VID] == [row["params"].get("eid") for row in rows(refined)]
+
+
 @given(st.text())
 def test_spelling_again_changes_nothing(text: str) -> None:
     assert canonical(text) == canonical(canonical(text))

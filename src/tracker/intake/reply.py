@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tracker.hit import SERVER_SIDE, Route, Shape, event_id, id_text
+from tracker.hit import BATCHES, SERVER_SIDE, Route, Shape, event_id, id_text
 from tracker.intake import values, visitor
 from tracker.intake.answers import Answers
 from tracker.intake.body import Body
@@ -50,7 +50,7 @@ class Reply:
             answer = answers.json(207, self._account())
         elif route is Route.STR:
             eids = self._event_ids()
-            batch = self._body.shape in {Shape.ARRAY, Shape.NDJSON}
+            batch = self._body.shape in BATCHES
             answer = answers.json(200, eids if batch else eids[0])
         else:
             answer = single(route, answers, self._location)
@@ -68,7 +68,8 @@ class Reply:
 
     def _event_ids(self) -> list[str | None]:
         """The id of each event: the client's if it is a UUID, else ours; None where refused."""
-        beside = {**self._ambient(), **self._link()}.get("eid", "")
+        beside = ("" if self._body.shape in BATCHES  # shared by many, so the id of none
+                  else {**self._ambient(), **self._link()}.get("eid", ""))
         if not self._body.events:
             return [self._event_id(self._form().get("eid", beside), 0)]
         return [None if text is None

@@ -23,6 +23,7 @@ class Frame:
     `events`   row -> what of the event no step has taken; in the end it goes to `params`
     `hit`      row -> place of its hit in `hits`; `index` row -> its place in that hit
     `own`      row -> hash of what was sent for it, for rows that came with an `eid`
+    `shared`   rows of a batch whose `eid` came beside its body: no event's own
     `heads`    distinct heads; `head` row -> place in it
     `sent`     name -> row -> value sent, None where none; taken from `events`
     `keys`     name -> row -> the key it was sent by; a single text where all rows have the same
@@ -39,6 +40,7 @@ class Frame:
     head: NDArray[np.int32]
     dead: list[DeadLetter]
     own: dict[int, int] = field(default_factory=dict)
+    shared: set[int] = field(default_factory=set)
     sent: dict[str, list[Cell]] = field(default_factory=dict)
     keys: dict[str, str | list[str]] = field(default_factory=dict)
     params: list[Values | None] = field(default_factory=list)
@@ -63,5 +65,6 @@ class Frame:
         for name, keys in self.keys.items():
             self.keys[name] = keys if isinstance(keys, str) else [keys[row] for row in rows]
         self.own = {new: self.own[old] for new, old in enumerate(rows) if old in self.own}
+        self.shared = {new for new, old in enumerate(rows) if old in self.shared}
         self.events = [self.events[row] for row in rows]
         self.hit, self.index, self.head = self.hit[rows], self.index[rows], self.head[rows]

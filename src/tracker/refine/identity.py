@@ -29,10 +29,13 @@ def identify(frame: Frame) -> None:
 
 
 def _take_event_ids(frame: Frame) -> None:
-    """Put the UUIDs of clients in place of ours; any other value of `eid` is kept."""
+    """Put the UUIDs of clients in place of ours; any other value of `eid` is kept, and one that
+    a batch has for all its events."""
     rows, found = [], []
     for row, value in enumerate(frame.sent.get("eid", ())):
-        digits = uuid_digits(value) if isinstance(value, str) else None
+        digits = None
+        if isinstance(value, str) and row not in frame.shared:
+            digits = uuid_digits(value)
         if digits is None:
             if value is not None:
                 frame.keep(row, "eid", value)

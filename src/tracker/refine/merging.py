@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tracker.hit import BATCHES
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.ids import UUID_LENGTHS
@@ -33,6 +34,8 @@ class Merger:
         heads = [head.values for head in frame.heads]
         spelt = sort_keys(keys.union(*heads), self._table)
         names = {key: name for name, ranked in spelt.items() for key in ranked}
+        if "eid" in spelt:
+            note_shared_ids(frame, targets, spelt["eid"])
         for row, values in rows.items():
             overlay(frame.events[row], values, names, spelt)
         if eids := [key for key in spelt.get("eid", ()) if key in keys]:
@@ -105,11 +108,26 @@ def overlay(event: Values, lower: Mapping[str, Any], names: Mapping[str, str],
             event[key] = value
 
 
+def note_shared_ids(frame: Frame, targets: Sequence[Values], keys: Sequence[str]) -> None:
+    """Note the events of batches that find an `eid` only beside their body: many share it."""
+    places = {place for place, hit in enumerate(frame.hits) if hit.shape in BATCHES
+              and any(key in targets[place] for key in keys)}
+    heads = {code for code, head in enumerate(frame.heads)
+             if any(key in head.values for key in keys)}
+    if not places and not heads:
+        return
+    for row, (place, code) in enumerate(zip(frame.hit.tolist(), frame.head.tolist(), strict=True)):
+        if ((place in places or code in heads and frame.hits[place].shape in BATCHES)
+                and all(frame.events[row].get(key) is None for key in keys)):
+            frame.shared.add(row)
+
+
 def remember(frame: Frame, keys: Sequence[str]) -> None:
-    """Note a hash of every event that may bring its id, before anything is taken from it."""
+    """Note a hash of what every event says beside its id, before anything is taken from it."""
     for row, event in enumerate(frame.events):
         if any(_may_be_id(event.get(key)) for key in keys):
-            digest = blake2b(_encode(event), digest_size=_HASH_BYTES).digest()
+            rest = {key: value for key, value in event.items() if key not in keys}
+            digest = blake2b(_encode(rest), digest_size=_HASH_BYTES).digest()
             frame.own[row] = int.from_bytes(digest, "big")
 
 
