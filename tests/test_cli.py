@@ -152,7 +152,7 @@ def test_batches_that_are_kept_land_again(
         files.seal(Manifest("s", n, moment, {}, 0, 0, 0, 0, 0, {}, {}, moment, moment, 0, {}),
                    pa.table({"a": [n]}))
     sequencer = identity(data / "batches").sequencer
-    Cursor(data / "cursors" / "chdb.json", sequencer, 1).advance(3)
+    Cursor(data / "cursors" / "chdb.json", sequencer, 1).advance(3, 30)
 
     assert 0 == run(["replay", "--store", "chdb", "--since", "2033-05-18T03:33:20Z"])
 

@@ -83,7 +83,7 @@ class Edge:
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
                            self.door.deliver, soon=loop.call_soon)
         self.spool.open()
-        overview = Overview(self._run, self._supervisor,
+        overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot)
         app = application(self.door, intake, settings.intake, overview, time.time)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))

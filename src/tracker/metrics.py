@@ -57,13 +57,17 @@ class EdgeCounts(msgspec.Struct):
 
 
 class StoreCounts(msgspec.Struct):
-    """What one courier landed in its store; `insert` is one batch into all tables."""
+    """What one courier landed in its store; `insert` is one batch into all tables.
+
+    `refused` rows became dead letters.
+    """
 
     batches: int = 0
     events: int = 0
     rows: int = 0
     bytes: int = 0
     errors: int = 0
+    refused: int = 0
     insert: Histogram = msgspec.field(default_factory=Histogram)
 
 
@@ -109,24 +113,33 @@ class LandingCounts(msgspec.Struct):
 class Accounting(msgspec.Struct):
     """Where every accepted event of this data directory went, from the manifests, for all time.
 
-    For each store: accepted = landed + still to land + filtered + quarantined + duplicate.
+    For each store: accepted = landed + still to land + missed + filtered + quarantined + duplicate.
+    `missed` were in batches that went while it was suspended, or were refused by it.
     """
 
     accepted: int = 0
     landed: dict[str, int] = {}
+    missed: dict[str, int] = {}
     filtered: dict[str, int] = {}
     quarantined: dict[str, int] = {}
     duplicate: int = 0
 
 
 class StoreState(msgspec.Struct):
-    """How one store is now; `lag_seconds` is the age of the oldest event it still lacks."""
+    """How one store is now.
+
+    `lag_seconds`  age of the oldest event it still lacks
+    `suspended`    nobody waits for it: batches may go before they landed there
+    `gaps`         batches it will not get: first and last of each gap
+    """
 
     reachable: bool
     lag_events: int = 0
     lag_seconds: float = 0.0
     last_error: str | None = None
     cursor: int = 0
+    suspended: bool = False
+    gaps: list[tuple[int, int]] = []
 
 
 class Stamp(msgspec.Struct):

@@ -150,6 +150,8 @@ def test_with_the_budget_nearly_spent_another_store_is_suspended_with_its_gap_re
             load.try_one(30)
             time.sleep(0.05)
         away(tracker, "duckdb")
+        eventually(lambda: bool(tracker.health()["stores"]["duckdb"]["suspended"]), 30,
+                   "/health says that the store is suspended")
         recovers(load)
         load.check(duck=False)
         ballast.unlink()
@@ -165,3 +167,8 @@ def test_with_the_budget_nearly_spent_another_store_is_suspended_with_its_gap_re
                      if any(gap["first"] <= int(row["batch"]) <= gap["last"]
                             for gap in cursor["gaps"]))
         assert len(landed(tracker, "load-%")) - missed == len(duck_marks(tracker))
+        eventually(lambda: not tracker.health()["stores"]["duckdb"]["suspended"], 30,
+                   "/health says that the store is back")
+        gaps = [[gap["first"], gap["last"]] for gap in cursor["gaps"]]
+        assert gaps == tracker.health()["stores"]["duckdb"]["gaps"]
+        assert missed == tracker.metric('tracker_events_missed{store="duckdb"}')

@@ -142,6 +142,12 @@ class TrackerProcess:
         """What /health says."""
         return dict(json.loads(self.request("GET", "/health")[2]))
 
+    def metric(self, sample: str) -> float:
+        """The value of one line of /metrics, as `name{label="value"}`."""
+        text = self.request("GET", "/metrics")[2].decode()
+        return next(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                    if line.startswith(f"{sample} "))
+
     def sql(self, query: str, **params: str) -> list[dict[str, Any]]:
         """Rows of the embedded store."""
         fields = {"default_format": "JSONEachRow",

@@ -133,7 +133,7 @@ def test_the_body_hash_does_not_care_how_the_id_is_spelt() -> None:
 
 
 @pytest.mark.parametrize("beside", [
-    {"target": f"/tr/v1/tr/eid/{VID}"}, {"headers": 'User: {"eid":"%s"}\r\n' % VID},
+    {"target": f"/tr/v1/tr/eid/{VID}"}, {"headers": f'User: {{"eid":"{VID}"}}\r\n'},
 ], ids=["path", "header"])
 def test_an_id_beside_a_batch_is_the_id_of_none_of_its_events(beside: dict[str, str]) -> None:
     other = "24fb0860-b4bf-11e9-8971-7b80435315ac"

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_health_is_ok_when_all_is(worker: Worker) -> None:
     body = response.json()
     assert body["status"] == "ok"
     assert body["stores"] == {"chdb": {"reachable": True, "lag_events": 3, "lag_seconds": 0.5,
-                                       "last_error": None}}
+                                       "last_error": None, "suspended": False, "gaps": []}}
 
 
 SILENT = "the store process gives no sign of life: it starts, hangs, or cannot write"
@@ -173,6 +174,25 @@ def test_health_is_degraded_while_a_store_is_away(
     assert body["status"] == "degraded"
     assert body["stores"]["chdb"]["reachable"] is False
     assert body["stores"]["chdb"]["last_error"] == error
+
+
+def test_health_is_degraded_while_a_store_is_suspended(worker: Worker) -> None:
+    tell(worker, store_snapshot(time.time(), chdb=StoreState(True, suspended=True, gaps=[(3, 5)])))
+    body = get(worker, "/health").json()
+
+    assert body["status"] == "degraded"
+    assert body["stores"]["chdb"]["suspended"] is True
+    assert body["stores"]["chdb"]["gaps"] == [[3, 5]]
+
+
+def test_health_is_degraded_while_a_worker_is_missing(tmp_path: Path) -> None:
+    settings = replace(settings_for(tmp_path / "data"), workers=2)
+    with working(settings) as worker:
+        tell(worker, store_snapshot(time.time(), chdb=StoreState(True)))
+        body = get(worker, "/health").json()
+
+    assert body["status"] == "degraded"
+    assert (body["spool"]["workers"], body["spool"]["workers_missing"]) == (1, 1)
 
 
 def test_health_is_failing_while_the_spool_refuses(worker: Worker) -> None:

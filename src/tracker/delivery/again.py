@@ -20,11 +20,13 @@ def land_again(data: Path, store: str, since: datetime) -> int:
         files = BatchFiles(data / "batches")
         files.open()
         moment = int(since.timestamp() * 1e9)
-        kept = [n for n in files.kept()
-                if (manifest := files.manifest(n)) is not None and manifest.sealed_at >= moment]
+        kept = {n: manifest.rows for n in files.kept()
+                if (manifest := files.manifest(n)) is not None and manifest.sealed_at >= moment}
         if not kept:
             raise TrackerError(f"no batch sealed since {since.isoformat()} is kept; KeepSeconds in"
                                " Spool says how long they stay after all stores have landed them")
         sequencer = identity(files.directory).sequencer
-        Cursor(data / "cursors" / f"{store}.json", sequencer, kept[0]).go_back(kept[0])
+        first = min(kept)
+        cursor = Cursor(data / "cursors" / f"{store}.json", sequencer, first)
+        cursor.go_back(first, sum(rows for n, rows in kept.items() if n <= cursor.landed))
         return len(kept)

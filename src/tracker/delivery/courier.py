@@ -40,7 +40,6 @@ class Courier:
         self.cursor = cursor
         self.counts = StoreCounts()
         self.state = StoreState(reachable=False)
-        self.refused = 0
         self._files = files
         self._dead = dead
         self._sealed = threading.Event()
@@ -119,12 +118,14 @@ class Courier:
 
     def _land(self, batch: Batch) -> None:
         started = time.monotonic()
-        self._land_surely(batch)
+        refused = self._land_surely(batch)
+        rows = batch.manifest.rows - refused
         self.counts.insert.observe(time.monotonic() - started)
-        self.cursor.advance(batch.n)
+        self.cursor.advance(batch.n, rows)
         self.counts.batches += 1
-        self.counts.events += batch.manifest.rows
-        self.counts.rows += batch.manifest.rows
+        self.counts.events += rows
+        self.counts.rows += rows
+        self.counts.refused += refused
         self.counts.bytes += batch.path.stat().st_size
         with self._landed:
             self._landed.notify_all()
@@ -136,10 +137,11 @@ class Courier:
         log.error("batches are gone", store=self.store.name, first=n, last=oldest - 1)
         self.cursor.resume(oldest)
 
-    def _land_surely(self, batch: Batch) -> None:
+    def _land_surely(self, batch: Batch) -> int:
         """Land a batch; what the store refuses is halved until the culprit is set aside.
 
-        The halves are the same whenever this batch comes again, and so are their tokens.
+        The halves are the same whenever this batch comes again, and so are their tokens. Gives
+        back how many rows were set aside.
         """
         try:
             self.store.land(batch)
@@ -147,13 +149,13 @@ class Courier:
             first, behind = batch.span or (0, batch.table.num_rows)
             if behind - first <= 1:
                 self._refuse(batch, first, error)
-                return
+                return 1
             middle = (first + behind) // 2
-            self._land_surely(batch.part(first, middle))
-            self._land_surely(batch.part(middle, behind))
+            return (self._land_surely(batch.part(first, middle))
+                    + self._land_surely(batch.part(middle, behind)))
+        return 0
 
     def _refuse(self, batch: Batch, row: int, error: BatchRefused) -> None:
-        self.refused += 1
         rows = batch.table.to_pylist()
         self._dead.refuse(batch.n, row, RefusedRow(
             self.store.name, str(error), rows[0] if rows else {}))

@@ -18,13 +18,14 @@ class Gap(msgspec.Struct, frozen=True):
 class Position(msgspec.Struct):
     """The last batch of `sequencer` that landed, and what was missed.
 
-    `suspended` since that batch, if at all.
+    `rows` of all batches that landed; `suspended` since the last one, if at all.
     """
 
     sequencer: str
     landed: int
     gaps: list[Gap] = msgspec.field(default_factory=list)
     suspended: bool = False
+    rows: int = 0
 
 
 class Cursor:
@@ -50,15 +51,16 @@ class Cursor:
 
     # Two threads move it: the courier's, and the one that suspends.
 
-    def advance(self, n: int) -> None:
-        """Batch `n` is in, in every table."""
+    def advance(self, n: int, rows: int) -> None:
+        """Batch `n` is in, in every table; the store took `rows` of it."""
         with self._lock:
-            self._save(self._at(n, self.position.gaps))
+            self._save(self._at(n, self.position.gaps, self.position.rows + rows))
 
     def suspend(self) -> None:
         """Give up waiting for the store: batches behind the cursor may go."""
         with self._lock:
-            self._save(self._at(self.landed, self.position.gaps, suspended=True))
+            self._save(self._at(self.landed, self.position.gaps, self.position.rows,
+                                suspended=True))
 
     def resume(self, oldest_kept: int) -> None:
         """Go on with the oldest batch that is still here; what went meanwhile is a gap."""
@@ -66,15 +68,18 @@ class Cursor:
             gaps = self.position.gaps
             if oldest_kept > self.landed + 1:
                 gaps = [*gaps, Gap(self.landed + 1, oldest_kept - 1)]
-            self._save(self._at(max(self.landed, oldest_kept - 1), gaps))
+            self._save(self._at(max(self.landed, oldest_kept - 1), gaps, self.position.rows))
 
-    def go_back(self, n: int) -> None:
-        """Land batch `n` and all behind it again; what was missed from there on is no gap then."""
+    def go_back(self, n: int, rows: int) -> None:
+        """Land batch `n` and all behind it again, which had landed with `rows`.
+
+        What was missed from there on is no gap then.
+        """
         gaps = [Gap(gap.first, min(gap.last, n - 1)) for gap in self.position.gaps if gap.first < n]
-        self._save(self._at(min(self.landed, n - 1), gaps))
+        self._save(self._at(min(self.landed, n - 1), gaps, max(self.position.rows - rows, 0)))
 
-    def _at(self, landed: int, gaps: list[Gap], *, suspended: bool = False) -> Position:
-        return Position(self.position.sequencer, landed, gaps, suspended)
+    def _at(self, landed: int, gaps: list[Gap], rows: int, *, suspended: bool = False) -> Position:
+        return Position(self.position.sequencer, landed, gaps, suspended, rows)
 
     def _save(self, position: Position) -> None:
         replace_durably(self._path, msgspec.json.encode(position))

@@ -83,9 +83,11 @@ class Report:
 
     def _accounting(self) -> Accounting:
         totals = self.files.totals
+        landed = {c.store.name: c.cursor.position.rows for c in self.couriers}
         return Accounting(
-            accepted=totals.accepted,
-            landed={c.store.name: totals.rows - self._behind(c) for c in self.couriers},
+            accepted=totals.accepted, landed=landed,
+            missed={c.store.name: max(totals.rows - self._behind(c) - landed[c.store.name], 0)
+                    for c in self.couriers},
             filtered=totals.filtered, quarantined=totals.quarantined,
             duplicate=totals.duplicates)
 
@@ -98,7 +100,8 @@ class Report:
             reachable=state.reachable,
             lag_events=self._behind(courier) + self.sequencer.unsealed_events(),
             lag_seconds=_age(oldest, now), last_error=state.last_error,
-            cursor=courier.cursor.landed)
+            cursor=courier.cursor.landed, suspended=courier.cursor.position.suspended,
+            gaps=[(gap.first, gap.last) for gap in courier.cursor.position.gaps])
 
     def _behind(self, courier: Courier) -> int:
         """Rows sealed and not landed there."""

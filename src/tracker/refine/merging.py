@@ -117,7 +117,7 @@ def note_shared_ids(frame: Frame, targets: Sequence[Values], keys: Sequence[str]
     if not places and not heads:
         return
     for row, (place, code) in enumerate(zip(frame.hit.tolist(), frame.head.tolist(), strict=True)):
-        if ((place in places or code in heads and frame.hits[place].shape in BATCHES)
+        if ((place in places or (code in heads and frame.hits[place].shape in BATCHES))
                 and all(frame.events[row].get(key) is None for key in keys)):
             frame.shared.add(row)
 

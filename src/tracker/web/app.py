@@ -38,10 +38,12 @@ class Overview:
     """What every worker can tell of all processes.
 
     `own` gives this worker's snapshot as it is now; the others come from the files in `run`.
+    `workers` is how many there should be.
     """
 
     run: Path
     supervisor: int
+    workers: int
     stores: tuple[str, ...]
     own: Callable[[], EdgeSnapshot]
 
@@ -90,7 +92,8 @@ class Web:
     async def health(self, request: Request) -> Response:
         """How spool and stores are; 503 when hits are refused."""
         overview = self._overview
-        body = health(overview.edges(), overview.store(), overview.stores, self._clock())
+        body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
+                      self._clock())
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 

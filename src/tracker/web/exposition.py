@@ -112,6 +112,9 @@ class Exposition(Collector):
                                     labels=["store"])
         cursor = GaugeMetricFamily("tracker_store_cursor", "The last batch that landed.",
                                    labels=["store"])
+        suspended = GaugeMetricFamily("tracker_store_suspended",
+                                      "Whether batches go before this store has landed them.",
+                                      labels=["store"])
         for name in self._names:
             state = states.get(name)
             reachable.add_metric([name], float(fresh and state is not None and state.reachable))
@@ -119,7 +122,8 @@ class Exposition(Collector):
                 events.add_metric([name], state.lag_events)
                 seconds.add_metric([name], state.lag_seconds)
                 cursor.add_metric([name], state.cursor)
-        yield from (reachable, events, seconds, cursor)
+                suspended.add_metric([name], float(state.suspended))
+        yield from (reachable, events, seconds, cursor, suspended)
 
 
 def _door(total: EdgeCounts) -> Iterator[Metric]:
@@ -177,7 +181,8 @@ def _stores(counts: LandingCounts) -> Iterator[Metric]:
     stores = counts.stores
     for name, says in (("batches", "Batches landed."), ("events", "Events landed."),
                        ("rows", "Rows landed in events."), ("bytes", "Bytes landed."),
-                       ("errors", "Batches that could not be landed at once.")):
+                       ("errors", "Batches that could not be landed at once."),
+                       ("refused", "Rows that became dead letters, as the store takes them not.")):
         yield _counters(f"store_{name}", says, "store",
                         {store: getattr(own, name) for store, own in stores.items()})
     yield _histogram("store_insert_seconds", "Landing one batch in all tables.", "store",
@@ -188,6 +193,12 @@ def _accounting(store: StoreSnapshot) -> Iterator[Metric]:
     own = store.accounting
     yield _counter("events_accepted", "Events in sealed batches, for all time.", own.accepted)
     yield _counters("events_landed", "Events in a store.", "store", own.landed)
+    missed = GaugeMetricFamily("tracker_events_missed",
+                               "Events that a store will not get: in a gap, or refused by it.",
+                               labels=["store"])
+    for store_name, count in own.missed.items():
+        missed.add_metric([store_name], count)
+    yield missed
     yield _counters("events_filtered", "Events left out on purpose.", "reason", own.filtered)
     yield _counters("events_quarantined", "Events that became dead letters.", "reason",
                     own.quarantined)

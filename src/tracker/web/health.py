@@ -8,9 +8,10 @@ from tracker.metrics import STALE_SECONDS, EdgeSnapshot, StoreSnapshot, StoreSta
 STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs, or cannot write"
 
 
-def health(edges: Sequence[EdgeSnapshot], store: StoreSnapshot | None, names: Iterable[str],
-           now: float) -> dict[str, Any]:
-    """The body of `/health`; `names` are the configured stores, `now` seconds since 1970.
+def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
+           names: Iterable[str], now: float) -> dict[str, Any]:
+    """The body of `/health`; `workers` (how many) and `names` of stores are the configured ones,
+    `now` is in seconds since 1970.
 
     failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
     accepted, but a store or a process is away, or bytes on disk were damaged.
@@ -20,21 +21,23 @@ def health(edges: Sequence[EdgeSnapshot], store: StoreSnapshot | None, names: It
     stores = _stores(store, names, now)
     if refusals:
         status = "failing"
-    elif len(live) < len(edges) or not all(s["reachable"] for s in stores.values()) \
+    elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
+            or any(s["suspended"] for s in stores.values()) \
             or store is None or store.counts.sequencer.corrupt or store.last_error is not None:
         status = "degraded"
     else:
         status = "ok"
-    return {"status": status, "spool": _spool(live, store, refusals), "stores": stores}
+    return {"status": status, "spool": _spool(live, workers, store, refusals), "stores": stores}
 
 
-def _spool(live: Sequence[EdgeSnapshot], store: StoreSnapshot | None,
+def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
            refusals: list[str]) -> dict[str, Any]:
     counts = store.counts.sequencer if store is not None else None
     return {
         "accepting": not refusals,
         "last_error": "; ".join(refusals) or None,
         "workers": len(live),
+        "workers_missing": max(workers - len(live), 0),
         "pending_bytes": sum(edge.pending_bytes for edge in live),
         "lag_bytes": store.lag_bytes if store is not None else None,
         "lag_seconds": store.lag_seconds if store is not None else None,
@@ -55,6 +58,8 @@ def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float) -> di
             "lag_events": state.lag_events if state is not None else None,
             "lag_seconds": _lag(store, state, now) if down else state and state.lag_seconds,
             "last_error": STORE_PROCESS_DOWN if down else error,
+            "suspended": state is not None and state.suspended,
+            "gaps": state.gaps if state is not None else [],
         }
     return answer
 
