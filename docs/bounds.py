@@ -2,8 +2,8 @@
 
 from tracker.batches.files import KEPT_MANIFESTS
 from tracker.delivery import courier
-from tracker.door.connection import LINE_BYTES
 from tracker.door.door import READING_BYTES
+from tracker.door.refusals import LINE_BYTES
 from tracker.intake.accept import REPEATED_BYTES
 from tracker.query.others import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES

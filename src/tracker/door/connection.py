@@ -1,9 +1,9 @@
 """One client's HTTP/1 connection, as long as it sends what the door answers itself."""
 
 import asyncio
-from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
+from tracker.door import refusals
 from tracker.door.address import peer_address
 from tracker.door.framing import (
     HEAD_END,
@@ -14,14 +14,13 @@ from tracker.door.framing import (
     content_length,
     without_upgrade,
 )
+from tracker.door.refusals import LINE_BYTES, LINGER_SECONDS
+from tracker.door.state import BODY, DRAIN, GONE, HEAD, READY, SPOOL, State
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Accepted, Answer, Request
 
 if TYPE_CHECKING:
     from tracker.door.door import Door
-
-LINE_BYTES = 16 << 10
-"""The longest request line; what is no longer in all may take the short way."""
 
 AHEAD_BYTES = 64 << 10
 """What a client may send ahead of its answer before its socket is read no more."""
@@ -32,28 +31,7 @@ JUDGED_BYTES = 2 << 10
 BODY_STEP = 16 << 10
 """How much of a body must come within `body_seconds`, and again within the next ones."""
 
-LINGER_SECONDS = 2.0
-"""How long what a refused client still sends is read and dropped, so that it gets its answer."""
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class State(IntEnum):
-    """What a connection waits for."""
-
-    READY = 0
-    """The first bytes of a request."""
-    HEAD = 1
-    BODY = 2
-    SPOOL = 3
-    """A hit to be durable. One at a time, so that answers keep the order of their requests."""
-    DRAIN = 4
-    """The client to take its last answer and hang up."""
-    GONE = 5
-
-
-# As plain names: a member looked up in its class costs the hot path several times as much.
-READY, HEAD, BODY, SPOOL, DRAIN, GONE = State
 
 
 class Connection(asyncio.Protocol):
@@ -97,8 +75,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._peer = peer_address(transport)
         if not self._door.enter(self):
-            self._refuse(RequestRefused(503, "too_many_connections",
-                                        "There are too many connections; try again later."))
+            self._refuse(refusals.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The client is gone; what it sent completely stays accepted."""
@@ -235,7 +212,7 @@ class Connection(asyncio.Protocol):
         if end > self._door.settings.header_bytes or sum(map(len, words)) > LINE_BYTES:
             self._refuse_head()
         elif words[-1] not in {b"HTTP/1.1", b"HTTP/1.0"}:
-            self._refuse_malformed()
+            self._refuse(refusals.malformed())
         elif route is None:
             self._hand_over(self._buffer)
         else:
@@ -250,9 +227,7 @@ class Connection(asyncio.Protocol):
             self._hand_over(self._buffer)
             return
         if length > self._door.settings.body_bytes:
-            self._refuse(RequestRefused(
-                413, "body_too_large",
-                f"The body may have {self._door.settings.body_bytes} bytes; send less."), head)
+            self._refuse(refusals.body_too_large(self._door.settings.body_bytes), head)
             return
         total = end + 4 + length
         if len(self._buffer) < total:
@@ -266,12 +241,12 @@ class Connection(asyncio.Protocol):
         elif verdict is UPGRADE:
             self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
         else:
-            self._refuse_malformed()
+            self._refuse(refusals.malformed())
 
     def _wait_for_head(self) -> None:
         if self._searched < JUDGED_BYTES and \
                 self._door.framing.judge(self._buffer) is MALFORMED:
-            self._refuse_malformed()
+            self._refuse(refusals.malformed())
             return
         begins = self._searched == 0
         self._searched = len(self._buffer)
@@ -289,7 +264,7 @@ class Connection(asyncio.Protocol):
         if verdict is UPGRADE:
             self._buffer = without_upgrade(head) + self._buffer[len(head):]
         elif verdict is not OTHER:
-            self._refuse_malformed()
+            self._refuse(refusals.malformed())
         elif (refusal := door.reserve(total)) is not None:
             self._keep = False
             self._finish(door.unavailable(refusal, head))
@@ -325,17 +300,7 @@ class Connection(asyncio.Protocol):
     # Ends.
 
     def _refuse_head(self) -> None:
-        line = self._buffer.find(b"\r\n", 0, LINE_BYTES + 2)
-        if line < 0:
-            self._refuse(RequestRefused(414, "target_too_long",
-                                        f"The request line may have {LINE_BYTES} bytes."))
-        else:
-            limit = self._door.settings.header_bytes
-            self._refuse(RequestRefused(431, "headers_too_large",
-                                        f"The headers may have {limit} bytes together."))
-
-    def _refuse_malformed(self) -> None:
-        self._refuse(RequestRefused(400, "malformed_request", "This is not HTTP/1.1."))
+        self._refuse(refusals.head_too_large(self._buffer, self._door.settings.header_bytes))
 
     def _refuse(self, error: RequestRefused, head: bytes = b"") -> None:
         """Answer what cannot be read to its end, and close."""
@@ -403,7 +368,7 @@ class Connection(asyncio.Protocol):
         elif self.state is READY and self.age >= limits.idle_seconds:
             self._close()
         elif self.state is HEAD and self.age >= limits.header_seconds:
-            self._refuse(RequestRefused(408, "head_too_slow", "The headers came too slowly."))
+            self._refuse(refusals.head_too_slow())
         elif self.state is BODY and self.age >= limits.body_seconds:
             self._judge_pace()
         elif self.state is DRAIN and self.age >= LINGER_SECONDS:
@@ -416,7 +381,7 @@ class Connection(asyncio.Protocol):
 
     def _judge_pace(self) -> None:
         if self._missing > self._goal:
-            self._refuse(RequestRefused(408, "body_too_slow", "The body came too slowly."))
+            self._refuse(refusals.body_too_slow())
         else:
             self._goal = max(self._missing - BODY_STEP, 0)
             self.age = 0.0

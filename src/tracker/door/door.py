@@ -6,9 +6,10 @@ from typing import Protocol, cast
 
 import structlog
 
-from tracker.door.connection import LINE_BYTES, Connection
+from tracker.door.connection import Connection
 from tracker.door.framing import Framing
 from tracker.door.handover import Application
+from tracker.door.refusals import LINE_BYTES
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Answer, Intake
 from tracker.metrics import DoorCounts
@@ -16,7 +17,7 @@ from tracker.routes import TRACKING_ROUTES, RouteMap
 from tracker.settings import DoorSettings
 from tracker.spool.writer import Spool
 
-READING_BYTES = 256 << 20
+READING_BYTES = 64 << 20
 """The most bytes of all bodies that have begun to arrive; behind them 503."""
 
 SPOKES = 8

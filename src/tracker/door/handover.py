@@ -4,17 +4,18 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from tracker.door import refusals
+from tracker.door.refusals import LINGER_SECONDS
+from tracker.errors import RequestRefused
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tracker.door.door import Door
-
-REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
 class Application:
@@ -42,6 +43,7 @@ class AppProtocol(HttpToolsProtocol):
         self._door = door
         self._in_head = False
         self._head_bytes = 0
+        self._refused = False  # the last answer is out; what still comes is dropped
         self.age = 0.0
         self.spoke = 0
 
@@ -49,7 +51,7 @@ class AppProtocol(HttpToolsProtocol):
         """The connection is the application's from here on."""
         super().connection_made(cast("asyncio.Transport", transport))
         if not self._door.enter(self):
-            self._refuse(503, "too_many_connections", "There are too many connections.")
+            self._refuse(refusals.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -58,7 +60,7 @@ class AppProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, within the bound of a head."""
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         if self._in_head:
             self._head_bytes += len(data)
@@ -67,7 +69,7 @@ class AppProtocol(HttpToolsProtocol):
             self._head_bytes = len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > self._door.settings.header_bytes:
-            self._refuse(431, "headers_too_large", "The headers are too large.")
+            self._refuse(refusals.head_too_large(data, self._door.settings.header_bytes))
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -92,16 +94,22 @@ class AppProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what llhttp refused in our error shape."""
-        self._refuse(400, "malformed_request", msg)
+        del msg
+        self._refuse(refusals.malformed())
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
-        body = msgspec.json.encode({"error": {"code": code, "message": message, "field": None}})
-        self._door.count("other", status)
-        self.transport.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%b"
-            % (status, REASONS.get(status, b"Service Unavailable"), len(body), body))
-        self.transport.close()
+    def _refuse(self, error: RequestRefused) -> None:
+        """Send the last answer; drop what still comes, so that no reset takes the answer away."""
+        if self._refused:
+            return
+        self._refused, self.age = True, 0.0
+        self._door.count("other", error.status)
+        answer = self._door.refusal(error, b"")
+        self.transport.write(answer.encode(False, False, self._door.date))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.transport.resume_reading()
+        else:
+            self.transport.close()
 
     # The sweep.
 
@@ -112,9 +120,12 @@ class AppProtocol(HttpToolsProtocol):
         if self.flow.write_paused or self.transport.is_closing():
             if self.age >= limits.write_seconds:
                 self.abort()
+        elif self._refused:
+            if self.age >= LINGER_SECONDS:
+                self.transport.close()
         elif self._in_head:
             if self.age >= limits.header_seconds:
-                self._refuse(408, "head_too_slow", "The headers came too slowly.")
+                self._refuse(refusals.head_too_slow())
         elif self._idle() and self.age >= limits.idle_seconds:
             self.transport.close()
 
