@@ -19,6 +19,9 @@ from tracker.settings import Listener, Settings
 
 LIFELINE = 0
 
+_LARGE_BYTES = 64 << 10
+"""Memory of this size and above is asked of the system each time, and given back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -37,7 +40,7 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
         descriptors.append(task.query)
     child = subprocess.Popen(
         [sys.executable, "-c", "from tracker.child import main; main()"],
-        stdin=subprocess.PIPE, pass_fds=descriptors,
+        stdin=subprocess.PIPE, pass_fds=descriptors, env=_environment(task),
         start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
     if child.stdin is None:
         raise AssertionError
@@ -46,6 +49,12 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
         child.stdin.write(len(content).to_bytes(8, "big") + content)
         child.stdin.flush()
     return child
+
+
+def _environment(task: Task) -> dict[str, str]:
+    """A worker gives large bodies back to the system at once, where glibc would keep the room."""
+    own = {} if task.index is None else {"MALLOC_MMAP_THRESHOLD_": str(_LARGE_BYTES)}
+    return {**own, **os.environ}
 
 
 def main() -> None:

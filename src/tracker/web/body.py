@@ -44,6 +44,7 @@ async def read_body(receive: Receive, most: int, seconds: float, room: Room) -> 
             if size >= goal:
                 goal, deadline = size + BODY_STEP, time.monotonic() + seconds
     finally:
+        pieces.clear()  # an error that is raised here holds this frame, and the frame the error
         room.release(size)
 
 
