@@ -266,17 +266,18 @@ def test_a_body_that_stalls_or_drips_is_cut_off(hasty: Worker, drip: bytes) -> N
 
 
 def test_a_client_that_does_not_read_is_cut_off(hasty: Worker) -> None:
+    door = hasty.edge.door
     with hasty.connect() as client:
+        assert client.ask(POST).status == 200
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.socket.settimeout(0.2)
         bad = POST.replace(BODY, b'{"ename":"seen",')
-        deadline = time.monotonic() + 45
-        with pytest.raises(ConnectionError):  # noqa: PT012 - how often it must send depends
-            while time.monotonic() < deadline:
-                try:
-                    client.send(bad * 1000)
-                except TimeoutError:
-                    continue
+        deadline = time.monotonic() + 60
+        while door.connections and time.monotonic() < deadline:
+            # What the client is told depends: a full window can keep the end from it for minutes.
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                client.send(bad * 1000)
+        assert door.connections == 0
     with hasty.connect() as client:
         assert client.ask(POST).status == 200
 
