@@ -70,6 +70,7 @@ READERS_QUERIES = [
     ("SELECT COUNT(*) as total, etyp FROM sfpla.events WHERE etyp='test' GROUP BY etyp", 1),
     ("SELECT ename, etyp FROM sfpla.events WHERE vid='e2e-1' ORDER BY created_at", 2),
     ("SELECT revenue FROM sfpla.ltv WHERE vid='e2e-1'", 1),
+    ("SELECT id, id_type, paid FROM sfpla.ltv_by_id ORDER BY updated_at DESC", 2),
     ("SELECT cflags FROM sfpla.agreements WHERE vid='e2e-1'", 1),
     (("SELECT dynamicType(params.go), params, params.go FROM sfpla.events where params.go = 6"
      " SETTINGS dynamic_throw_on_type_mismatch = 0"), 1),
@@ -192,10 +193,28 @@ def test_a_first_migration_that_was_cut_short_is_finished(engine: Engine) -> Non
     store.open()
     store.execute("TRUNCATE TABLE cut_short.schema_migrations")
     store.execute("DROP TABLE cut_short.hits_mv")
+    store.execute("DROP VIEW cut_short.visitors")
     store.open()
 
     assert {1} == migrations.applied(store, "cut_short").keys()
     assert store.rows("EXISTS TABLE cut_short.hits_mv")[0]["result"] == 1
+    store.close()
+
+
+def test_tables_and_views_declared_since_are_made(engine: Engine) -> None:
+    store = ChdbStore("chdb", engine, "declared_since")
+    store.open()
+    store.execute("DROP TABLE declared_since.logs")
+    store.execute("CREATE OR REPLACE VIEW declared_since.visitors AS SELECT 1 AS one")
+    store.execute("INSERT INTO declared_since.schema_migrations SELECT 0, 'other', now64(3, 'UTC')")
+
+    assert "CREATE OR REPLACE VIEW declared_since.visitors" in migrations.show(
+        store, "declared_since")
+    store.open()
+
+    assert [] == migrations.pending(store, "declared_since")
+    assert [] == store.rows("SELECT * FROM declared_since.logs")
+    assert [] == store.rows("SELECT vid FROM declared_since.visitors")
     store.close()
 
 

@@ -102,11 +102,15 @@ def create_view(view: View, database: str = DATABASE) -> str:
 
 def ddl(database: str = DATABASE) -> list[str]:
     """Every statement that makes the database, in order; each may be run again."""
+    return [*tables_ddl(database), *(create_view(view, database) for view in VIEWS)]
+
+
+def tables_ddl(database: str = DATABASE) -> list[str]:
+    """The statements that make what keeps rows, and what feeds it."""
     return [
         f"CREATE DATABASE IF NOT EXISTS {database}",
         *(create_table(table, database) for table in stored()),
         *(create_feed(derived, database) for derived in DERIVED if not derived.private),
-        *(create_view(view, database) for view in VIEWS),
     ]
 
 

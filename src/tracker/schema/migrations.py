@@ -1,14 +1,16 @@
 """Bringing a ClickHouse store up to the declared schema, in numbered steps that lose no row."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from tracker.errors import StoreUnavailable
 from tracker.schema import clickhouse
-from tracker.schema.tables import stored
+from tracker.schema.tables import TABLES, VIEWS, stored
 
 _LEDGER = "schema_migrations"
+_VIEWS = 0  # the version under which the ledger keeps the digest of all views' text
 
 
 class Database(Protocol):
@@ -31,19 +33,24 @@ class Migration:
 
 
 MIGRATIONS: tuple[Migration, ...] = (
-    Migration(1, "all tables and views", clickhouse.ddl),
+    Migration(1, "all tables", clickhouse.tables_ddl),
 )
 
 
 def pending(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
     """The statements that `apply` would run now, in order; [] when the store is up to date.
 
-    First the numbered migrations not run yet, then columns that were declared since.
+    First the numbered migrations not run yet, then tables and columns that were declared since, and
+    all views when the text of any has changed. A derived table is fed from the past as well, so a
+    new one needs a migration of its own.
     """
     done = applied(store, database)
     todo = [statement for migration in MIGRATIONS if migration.version not in done
-            for statement in (*migration.statements(database), _record(migration, database))]
-    return todo if not done else todo + missing_columns(store, database)
+            for statement in (*migration.statements(database),
+                              _record(migration.version, migration.name, database))]
+    if done:
+        todo += declared_since(store, database)
+    return todo + _changed_views(store, database)
 
 
 def apply(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
@@ -56,11 +63,11 @@ def apply(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
 
 def applied(store: Database, database: str = clickhouse.DATABASE) -> dict[int, str]:
     """Versions that were run, and when."""
-    if not store.rows("SELECT 1 AS one FROM system.tables WHERE"
-                      f" database = '{database}' AND name = '{_LEDGER}'"):
+    if not _has_ledger(store, database):
         return {}
     rows = store.rows(f"SELECT version, toString(max(applied_at)) AS moment"
-                      f" FROM {database}.{_LEDGER} GROUP BY version ORDER BY version")
+                      f" FROM {database}.{_LEDGER} WHERE version <> {_VIEWS}"
+                      " GROUP BY version ORDER BY version")
     return {int(str(row["version"])): str(row["moment"]) for row in rows}
 
 
@@ -69,19 +76,38 @@ def show(store: Database, database: str = clickhouse.DATABASE) -> str:
     done = applied(store, database)
     lines = [f"{migration.version:>4}  {done.get(migration.version, 'pending'):<24}"
              f"  {migration.name}" for migration in MIGRATIONS]
-    lines += [f"      pending                   {statement}"
-              for statement in (missing_columns(store, database) if done else [])]
+    lines += [f"      pending                   {statement.partition(chr(10))[0]}"
+              for statement in ((*declared_since(store, database), *_changed_views(store, database))
+                                if done else [])]
     return "\n".join(lines)
 
 
-def missing_columns(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
-    """ALTER TABLE for every declared column that a table of the store lacks."""
+def declared_since(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
+    """What makes the declared tables and columns that the store lacks."""
     rows = store.rows(f"SELECT table, name FROM system.columns WHERE database = '{database}'")
     present = {(row["table"], row["name"]) for row in rows}
     tables = {row["table"] for row in rows}
-    return [clickhouse.add_column(table, column, database)
-            for table in stored() if table.name in tables
-            for column in table.columns if (table.name, column.name) not in present]
+    return [
+        *(clickhouse.create_table(table, database) for table in TABLES if table.name not in tables),
+        *(clickhouse.add_column(table, column, database)
+          for table in stored() if table.name in tables
+          for column in table.columns if (table.name, column.name) not in present)]
+
+
+def _changed_views(store: Database, database: str) -> list[str]:
+    """All views anew, unless the store has them with this text; a view keeps nothing."""
+    statements = [clickhouse.create_view(view, database) for view in VIEWS]
+    digest = hashlib.sha256("".join(statements).encode()).hexdigest()
+    if _has_ledger(store, database) and store.rows(
+            f"SELECT 1 AS one FROM {database}.{_LEDGER} WHERE version = {_VIEWS}"
+            f" HAVING argMax(name, applied_at) = {clickhouse.text(digest)}"):
+        return []
+    return [*statements, _record(_VIEWS, digest, database)]
+
+
+def _has_ledger(store: Database, database: str) -> bool:
+    return bool(store.rows("SELECT 1 AS one FROM system.tables WHERE"
+                           f" database = '{database}' AND name = '{_LEDGER}'"))
 
 
 def check_window(store: Database, database: str = clickhouse.DATABASE) -> None:
@@ -106,7 +132,7 @@ def _ledger(database: str) -> list[str]:
     ]
 
 
-def _record(migration: Migration, database: str) -> str:
-    """Noted last: a crash before it runs the migration again."""
+def _record(version: int, name: str, database: str) -> str:
+    """Noted last: a crash before it runs the statements again."""
     return (f"INSERT INTO {database}.{_LEDGER} (version, name, applied_at)"
-            f" SELECT {migration.version}, {clickhouse.text(migration.name)}, now64(3, 'UTC')")
+            f" SELECT {version}, {clickhouse.text(name)}, now64(3, 'UTC')")

@@ -50,6 +50,7 @@ DERIVED = (
 _WORTH = ("sum(e.revenue) AS revenue, sum(e.revenue) AS paid, min(e.created_at) AS created_at,"
           " max(e.updated_at) AS updated_at")
 _PAID = "WHERE e.revenue <> 0"
+_PAYER = "CASE t.id_type WHEN 'uid' THEN e.uid WHEN 'vid' THEN e.vid ELSE e.orid END"
 
 
 def _worth(name: str, about: str, keys: tuple[str, ...], where: str = "") -> View:
@@ -63,4 +64,8 @@ VIEWS = (
     _worth("ltvu", "Lifetime value per user.", ("oid", "uid"), " AND e.uid <> ''"),
     _worth("ltvv", "Lifetime value per visitor.", ("oid", "vid"), " AND e.vid <> ''"),
     _worth("ltvo", "Value per order.", ("oid", "orid"), " AND e.orid <> ''"),
+    View("ltv_by_id", "Lifetime value per id of a user, visitor or order: `paid`.", "payments",
+         f"e.oid, e.hhash, {_PAYER} AS id, t.id_type AS id_type, {_WORTH}",
+         "CROSS JOIN (SELECT 'uid' AS id_type UNION ALL SELECT 'vid' UNION ALL SELECT 'orid') AS t"
+         f" {_PAID} AND {_PAYER} <> '' GROUP BY e.oid, e.hhash, {_PAYER}, t.id_type", merged=True),
 )
