@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -61,6 +61,7 @@ class _Object(msgspec.Struct, gc=False):
     """Any JSON object: the whole text is checked and nothing of it built."""
 
 
+_count, _starts = bytes.count, bytes.startswith
 _check_object = msgspec.json.Decoder(_Object).decode
 _split_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -144,8 +145,17 @@ class BodyReader:
                 return self._array(mended)
             raise RequestRefused(400, "not_json", f"Not valid JSON: {error}.") from None
         self._hold_count(len(elements))
-        return self._batch(data, Shape.ARRAY, [bytes(raw) for raw in elements],
-                           self._fault_of_element)
+        texts = [bytes(raw) for raw in elements]
+        if self._are_plain(data, texts):
+            return Body(data, Shape.ARRAY, [*texts], [])
+        return self._batch(data, Shape.ARRAY, texts, self._fault_of_element)
+
+    def _are_plain(self, data: bytes, texts: list[bytes]) -> bool:
+        """Whether all are objects that no bound can be passed by; the common case, in few steps."""
+        deepest = self._depth - data.count(b"[")  # all brackets might stand in one of them
+        return (max(map(len, texts)) <= SHORTEST_KEY * self._keys
+                and max(map(_count, texts, repeat(b"{"))) <= deepest
+                and all(map(_starts, texts, repeat(b"{"))))
 
     def _fault_of_element(self, text: bytes) -> Fault | None:
         """Like `fault` for text that is known to be JSON."""

@@ -17,7 +17,7 @@ _ZEROS = bytes(_STEP)
 
 
 class Blank(NamedTuple):
-    """A segment of zeros on disk, under its final name, open to be written with O_DSYNC."""
+    """A segment that reads as zeros, its blocks taken, under its final name, open to be written with O_DSYNC."""
 
     generation: int
     path: Path
@@ -40,6 +40,7 @@ class Maker:
         self._blank: Blank | None = None
         self._error: OSError | None = None
         self._wanted = size // 8  # the first one small: a start should not wait long
+        self._filled = True
         self._awaited = False
         self._changed = threading.Condition()
         self._stop = threading.Event()
@@ -54,10 +55,11 @@ class Maker:
         """Whether a blank is there to be taken without waiting."""
         return self._blank is not None
 
-    def take(self, room: int, share: int = 1) -> Blank:
+    def take(self, room: int, share: int = 1, *, filled: bool = True) -> Blank:
         """The next blank, with at least `room` bytes for groups; waits while it is being made.
 
-        The one behind it is to have the full size divided by `share`.
+        The one behind it is to have the full size divided by `share`, and to be `filled` with
+        zeros; where segments are used up faster than that, blocks of the disk alone must do.
 
         Raises `OSError` at once while the last try to make one has failed.
         """
@@ -74,6 +76,7 @@ class Maker:
                     raise self._error or OSError("the spool is closing")
             blank, self._blank = self._blank, None
             self._wanted = self._size // share
+            self._filled = filled
             self._changed.notify_all()
             return blank
 
@@ -94,11 +97,11 @@ class Maker:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._blank is None or self._stop.is_set())
-                size = self._wanted
+                size, filled = self._wanted, self._filled
             if self._stop.is_set():
                 return
             try:
-                blank = self._make(next_group(max(size, FIRST_GROUP + SECTOR)))
+                blank = self._make(next_group(max(size, FIRST_GROUP + SECTOR)), filled)
             except Stopped:
                 return
             except OSError as error:
@@ -113,14 +116,15 @@ class Maker:
             self._blank, self._error = blank, error
             self._changed.notify_all()
 
-    def _make(self, size: int) -> Blank:
+    def _make(self, size: int, filled: bool) -> Blank:
         path = segment_path(self._directory, self._generation)
         draft = path.with_name(path.name + ".tmp")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_DSYNC
         descriptor = self._files.open(draft, flags)
         try:
             self._files.allocate(descriptor, size)  # a full disk shows before anything is written
-            self._fill(descriptor, size)
+            if filled:
+                self._fill(descriptor, size)
             self._files.fsync(descriptor)
             self._files.rename(draft, path)
             self._files.sync_directory(self._directory)
