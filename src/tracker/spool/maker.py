@@ -17,7 +17,7 @@ _ZEROS = bytes(_STEP)
 
 
 class Blank(NamedTuple):
-    """A segment of zeros, its blocks taken, under its final name, open to be written with O_DSYNC."""
+    """A segment of zeros with its blocks taken, under its final name, open with O_DSYNC."""
 
     generation: int
     path: Path
