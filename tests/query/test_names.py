@@ -1,8 +1,8 @@
 """Every name of the engine that a reader could use has been looked at.
 
 `names.txt` holds those of the pinned engine. A name that it lacks is new: look what it does, refuse
-it in `tracker/query/fence.py` (or leave it out of the settings in `protocol.py`) if it reaches files,
-networks, the process or other users, and add it to the list.
+it in `tracker/query/fence.py` (or leave it out of the settings in `protocol.py`) if it reaches
+files, networks, the process or other users, and add it to the list.
 """
 
 from pathlib import Path

@@ -114,11 +114,9 @@ def test_the_engines_error_is_told_once() -> None:
     assert 404 == failure.status
 
 
-@pytest.mark.parametrize("encoded", ["!!", "\xe9", "//79", "a", ""])
+@pytest.mark.parametrize("encoded", ["!!", "\xe9", "//79", "a"])
 def test_credentials_that_cannot_be_read_are_refused(encoded: str) -> None:
-    try:
-        given = credentials({"authorization": f"Basic {encoded}"}, {})
-    except QueryFailed as failure:
-        assert 516 == failure.code
-    else:
-        assert Credentials("", "") == given
+    with pytest.raises(QueryFailed) as refused:
+        credentials({"authorization": f"Basic {encoded}"}, {})
+
+    assert 516 == refused.value.code
