@@ -3,22 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+SUPPLY := build/supply
+TOOLS := $(SUPPLY)/bin
+LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-smoke bench-setup docs demo schema wheels build clean
+	bench-smoke bench-setup docs demo schema lock audit sbom wheels build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with everything to run, test and build
 
-# pip knows dependency groups from version 25.1 on.
-$(READY): pyproject.toml
+# Only what locks/dev.txt names, by its hash; `make lock` renews it.
+$(READY): pyproject.toml locks/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tracker needs Python 3.11 or later: make install PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[duckdb]' --group test --group lint
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement locks/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
 run: $(READY) ## start with config.json; Ctrl-C stops
@@ -65,13 +69,33 @@ demo: $(READY) ## send examples/access.log to the tracker that runs here
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl
 
+$(SUPPLY)/.installed: locks/supply.txt
+	test -x $(TOOLS)/python || $(PYTHON) -m venv $(SUPPLY)
+	$(TOOLS)/python -m pip install --quiet --require-hashes --requirement locks/supply.txt
+	@touch $@
+
+lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.toml allows, with hashes
+	$(LOCK) pyproject.toml --extra duckdb --output-file locks/run.txt
+	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group build \
+	  --constraint locks/run.txt --output-file locks/dev.txt
+	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
+
+audit: $(SUPPLY)/.installed ## look the locked versions up among known weaknesses (asks a service)
+	for lock in run dev supply; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes \
+	  --requirement locks/$$lock.txt || exit 1; done
+
+sbom: $(SUPPLY)/.installed ## what a running tracker is made of, as CycloneDX, in dist
+	@mkdir -p dist
+	$(TOOLS)/cyclonedx-py requirements locks/run.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file dist/tracker.cdx.json
+
 wheels: $(READY) ## whether every dependency has a wheel for the other Pythons
 	for version in 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed \
 	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb]' || exit 1; \
 	  echo "Python $$version: all there"; done
 
 build: $(READY) ## wheel and source archive in dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean: ## remove what was built; keeps data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

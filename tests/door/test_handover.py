@@ -1,5 +1,6 @@
 """The contract with uvicorn's protocol: connections change hands and nothing is lost."""
 
+import logging
 import socket
 import time
 from importlib.metadata import version
@@ -199,3 +200,17 @@ def test_connections_are_counted_once(hasty: Worker) -> None:
         client.ask(PING)
         snapshot = hasty.call(hasty.edge.snapshot)
         assert (snapshot.counts.door.connections, snapshot.connections) == (1, 1)
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"GET\r\n\r\n", b"X" * 100])
+def test_a_refusal_while_an_answer_is_made_writes_no_log(
+    worker: Worker, caplog: pytest.LogCaptureFixture, behind: bytes,
+) -> None:
+    with worker.connect() as client:
+        client.send(PING + behind)
+        assert client.answer().status in {200, 400}
+    with worker.connect() as client:
+        assert client.ask(PING).body == b"pong"
+
+    assert [] == [record.getMessage() for record in caplog.records
+                  if record.levelno >= logging.ERROR]

@@ -131,7 +131,8 @@ def test_a_range_is_answered_in_full(served: Served) -> None:
 
 @pytest.mark.parametrize("headers", [
     {"Origin": "http://localhost"}, {"Host": "evil.example"}, {"Host": "evil.example:8123"},
-    {"Host": "localhost.evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Host": "localhost.evil.example"}, {"Host": "[::1].evil.example"}, {"Host": "[localhost]x"},
+    {"Host": "localhost:1@evil.example"}, {"Host": ""}, {"Sec-Fetch-Site": "cross-site"},
 ])
 def test_pages_in_a_browser_are_refused(served: Served, headers: dict[str, str]) -> None:
     assert 403 == ask(served, "SELECT 1", headers=headers).status

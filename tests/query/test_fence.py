@@ -81,6 +81,19 @@ def test_what_reaches_out_or_writes_is_refused(open_reader: OpenReader, sql: str
     session.close()
 
 
+@pytest.mark.parametrize("database", ["sfpla", "default"])
+def test_no_database_has_files_for_tables(open_reader: OpenReader, database: str) -> None:
+    session = open_reader(f"readonly=1&database={database}")
+    found = {table: (session.query(f"EXISTS TABLE {table}", "TSVRaw").bytes() or b"").decode()
+             for table in ("`/etc/hostname`", "default.`/etc/hostname`")}
+    engines = (session.query("SELECT DISTINCT engine FROM system.databases ORDER BY engine",
+                             "TSVRaw").bytes() or b"").decode().split()
+    session.close()
+
+    assert {"0\n"} == set(found.values())
+    assert ["Atomic", "Memory"] == engines
+
+
 @pytest.mark.parametrize("sql", ALLOWED)
 def test_what_reads_tables_may_run(open_reader: OpenReader, sql: str) -> None:
     session = open_reader("readonly=1&dynamic_throw_on_type_mismatch=0")

@@ -112,3 +112,11 @@ def test_the_engines_error_is_told_once() -> None:
 
     assert "Code: 73. DB::Exception: Unknown format x. (UNKNOWN_FORMAT)\n" == failure.text
     assert 404 == failure.status
+
+
+@pytest.mark.parametrize("encoded", ["!!", "\xe9", "//79", "a"])
+def test_credentials_that_cannot_be_read_are_refused(encoded: str) -> None:
+    with pytest.raises(QueryFailed) as refused:
+        credentials({"authorization": f"Basic {encoded}"}, {})
+
+    assert 516 == refused.value.code

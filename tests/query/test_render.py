@@ -93,6 +93,13 @@ def test_a_format_clause_is_taken_off(sql: str, expected: tuple[str, str]) -> No
     assert Statement(*expected) == split_format(sql, "CSV")
 
 
+def test_a_text_full_of_spaces_holds_nobody_up() -> None:
+    """A pattern that tries every space again took the time with the square: an hour."""
+    sql = "SELECT 1 FORMAT" + " " * (1 << 20) + "; x"
+
+    assert Statement(sql, "CSV") == split_format(sql, "CSV")
+
+
 @given(st.lists(st.text(), min_size=1))
 def test_any_text_survives_csv(texts: list[str]) -> None:
     out = rendered("CSV", pa.table({"a": [text.replace("\r", "") for text in texts]})).decode()

@@ -16,6 +16,7 @@ from tracker.schema.arrow import batch_schema
 from tracker.schema.tables import DERIVED, VIEWS
 from tracker.settings import StoreSettings
 from tracker.stores.duckdb import DuckStore
+from tracker.stores.duckfence import TABLE_FUNCTIONS, reading, table_functions
 
 duckdb = pytest.importorskip("duckdb", reason="the extra duckdb is not installed")
 
@@ -243,6 +244,7 @@ from tracker.batch import Batch, Manifest
 from tracker.errors import StoreUnavailable
 from tracker.settings import StoreSettings
 from tracker.stores.duckdb import DuckStore
+from tracker.stores.duckfence import TABLE_FUNCTIONS, reading, table_functions
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 rows = pa.ipc.open_file(sys.argv[2]).read_all()
@@ -288,6 +290,7 @@ import pyarrow as pa
 from tracker.batch import Batch, Manifest
 from tracker.settings import StoreSettings
 from tracker.stores.duckdb import DuckStore
+from tracker.stores.duckfence import TABLE_FUNCTIONS, reading, table_functions
 
 rows = pa.ipc.open_file(sys.argv[2]).read_all()
 store = DuckStore(StoreSettings("duckdb", "duckdb"), Path(sys.argv[1]))
@@ -341,7 +344,22 @@ def test_after_a_kill_each_batch_is_in_whole_or_not_at_all(tmp_path: Path) -> No
     "SELECT 1; SELECT 2",
     "SELEKT 1",
     "",
-])
+    "SELECT * FROM enable_logging(storage = 'file', storage_path = '/tmp/out')",
+    "SELECT * FROM system.main.\"ENABLE_Logging\"()",
+    "EXPLAIN ANALYZE SELECT * FROM enable_logging()",
+    "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM enable_logging()",
+    "EXPLAIN /* x */ ANALYZE SELECT * FROM enable_logging()",
+    "EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1",
+    "DESCRIBE FROM enable_logging()",
+    "SELECT (SELECT count(*) FROM enable_profiling(save_location = '/tmp/out'))",
+    "FROM query('FROM enable_logging()')",
+    "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
+    "FROM checkpoint()",
+    "FROM truncate_duckdb_logs()",
+    "/*" * 5_000 + "*/" * 5_000 + "SELECT 1",
+    "SELECT 1" + " OR 1" * 20_000,
+    "SELECT " + "(" * 20_000 + "1" + ")" * 20_000,
+], ids=lambda sql: sql[:70])
 def test_a_query_reads_the_tables_and_does_nothing_else(store: DuckStore, sql: str) -> None:
     store.land(batch(1, [{}]))
 
@@ -352,8 +370,40 @@ def test_a_query_reads_the_tables_and_does_nothing_else(store: DuckStore, sql: s
     assert [(2,)] == rows(store, "SELECT count(*) FROM events")
 
 
+def test_every_table_function_of_the_engine_is_judged() -> None:
+    """Another is refused until someone has looked at it, and at this list."""
+    refused = {
+        "arrow_scan", "arrow_scan_dumb", "checkpoint", "disable_logging", "disable_profiling",
+        "duckdb_approx_database_count", "duckdb_connection_count", "duckdb_coordinate_systems",
+        "duckdb_dependencies", "duckdb_extensions", "duckdb_external_file_cache",
+        "duckdb_log_contexts", "duckdb_logs", "duckdb_logs_parsed", "duckdb_memory",
+        "duckdb_optimizers", "duckdb_prepared_statements", "duckdb_profiling_settings",
+        "duckdb_secret_types", "duckdb_secrets", "duckdb_sequences", "duckdb_table_sample",
+        "duckdb_temporary_files", "duckdb_variables", "enable_logging", "enable_profiling",
+        "force_checkpoint", "glob", "json_execute_serialized_sql", "pandas_scan",
+        "parquet_bloom_probe", "parquet_file_metadata", "parquet_full_metadata",
+        "parquet_kv_metadata", "parquet_metadata", "parquet_scan", "parquet_schema",
+        "pragma_metadata_info", "python_map_function", "query", "query_table", "read_blob",
+        "read_csv", "read_csv_auto", "read_duckdb", "read_json", "read_json_auto",
+        "read_json_objects", "read_json_objects_auto", "read_ndjson", "read_ndjson_auto",
+        "read_ndjson_objects", "read_parquet", "read_text", "seq_scan", "sniff_csv",
+        "test_all_types", "test_vector_types", "truncate_duckdb_logs", "which_secret",
+    }
+    with duckdb.connect(":memory:") as connection:
+        known = table_functions(connection)
+        assert refused | TABLE_FUNCTIONS == known
+        for name in sorted(refused):
+            with pytest.raises(QueryRefused, match=f"`{name}` is not allowed"):
+                reading(connection, f"SELECT 1, (SELECT count(*) FROM {name}())", known)
+
+
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE events", "EXPLAIN SELECT 1",
-                                 "WITH x AS (SELECT 1 AS a) SELECT a FROM x"])
+                                 "WITH x AS (SELECT 1 AS a) SELECT a FROM x",
+                                 "SELECT 'FROM checkpoint()', '/*' AS \"checkpoint\"",
+                                 "EXPLAIN ANALYZE FROM range(3)", "EXPLAIN /* x */ SELECT 1",
+                                 "SUMMARIZE events",
+                                 "PRAGMA table_info('events')", "SHOW ALL TABLES",
+                                 "explain (format json) select 1"])
 def test_a_query_may_look_around(store: DuckStore, sql: str) -> None:
     assert store.query(sql, {}, 10, 1 << 20).num_rows
 

@@ -84,6 +84,29 @@ def test_clear_asks_the_browser_to_forget(worker: Worker) -> None:
     assert get(worker, "/clear").headers["clear-site-data"] == '"*"'
 
 
+@pytest.mark.parametrize(("site", "status"), [
+    ("none", 200), ("same-origin", 200), ("same-site", 200), ("cross-site", 403),
+])
+def test_other_sites_cannot_make_a_browser_forget(worker: Worker, site: str, status: int) -> None:
+    response = get(worker, "/clear", headers=f"Sec-Fetch-Site: {site}\r\n")
+
+    assert status == response.status
+    assert (status == 200) == ("clear-site-data" in response.headers)
+
+
+def test_a_folder_is_led_to_at_whatever_host_was_asked_for(worker: Worker) -> None:
+    with worker.connect() as client:
+        response = client.ask(b"GET /tr/v1/pub/deep HTTP/1.1\r\nHost: evil.example\r\n\r\n", "GET")
+
+    assert (307, "/tr/v1/pub/deep/") == (response.status, response.headers["location"])
+
+
+@pytest.mark.parametrize("path", ["/tr/v1/pub/a.txt", "/tr/v1/pub/none", "/none", "/ping",
+                                  "/health", "/metrics", "/tr/v1/rdr/?url=x"])
+def test_no_answer_is_taken_for_something_else(worker: Worker, path: str) -> None:
+    assert "nosniff" == get(worker, path).headers["x-content-type-options"]
+
+
 @pytest.mark.parametrize(("path", "method", "status", "code"), [
     ("/nothing", "GET", 404, "not_found"),
     ("/", "GET", 404, "not_found"),

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import ssl
+import stat
 from pathlib import Path
 
 from tracker.errors import ExtraMissing
@@ -11,6 +12,7 @@ from tracker.settings import Listener, Settings
 _SEGMENTS = 4
 """Of each worker: one in use, one made ahead, and room for what waits to be sealed."""
 
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _EXTRAS = {"duckdb": "duckdb"}
 
 
@@ -37,6 +39,9 @@ def refusals(settings: Settings) -> list[str]:
 def notes(settings: Settings) -> list[str]:
     """What does not stop a start, but should be known."""
     lines = list(settings.warnings)
+    data = settings.data_directory
+    if data.exists() and data.stat().st_mode & _WRITABLE_BY_OTHERS:
+        lines.append(f"DataDirectory: others may write in {data}; chmod 700 keeps them out")
     static = settings.intake.static_directory
     if static is not None and not static.exists():
         lines.append(f"StaticDirectory: {static} does not exist; no files are served")

@@ -102,6 +102,10 @@ class AppProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._refused, self.age = True, 0.0
+        cycle: Any = self.cycle
+        if cycle is not None:  # what it would still say comes too late
+            cycle.disconnected = True
+            cycle.message_event.set()
         self._door.count("other", error.status)
         answer = self._door.refusal(error, b"")
         self.transport.write(answer.encode(False, False, self._door.date))

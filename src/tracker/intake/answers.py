@@ -10,6 +10,8 @@ from tracker.routes import METHODS
 PIXEL = bytes.fromhex("47494638396101000100800000ffffff0000002c00000000010001000002024401003b")
 NO_STORE = (b"cache-control", b"no-store")
 JSON = (b"content-type", b"application/json")
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""Keeps browsers from taking an answer for something else than its type says."""
 ALLOWED = ", ".join(method.decode() for method in METHODS)
 ALLOW = (b"allow", ALLOWED.encode())
 PREFLIGHT: Headers = (
@@ -46,7 +48,8 @@ class Answers:
     def refusal(self, error: RequestRefused) -> Answer:
         """The one shape of every error."""
         shape = {"code": error.code, "message": error.message, "field": error.field}
-        return self.json(error.status, {"error": shape}).with_headers(EXTRA.get(error.status, ()))
+        return self.json(error.status, {"error": shape}).with_headers(
+            (NOSNIFF, *EXTRA.get(error.status, ())))
 
 
 class AnswerBook:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import re
 import socket
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -37,6 +38,8 @@ Send = Callable[[Message], Awaitable[None]]
 BODY_SECONDS: Final = 30.0
 DROPPED_BYTES: Final = 64 << 20
 SEND_SECONDS: Final = 60.0  # how long a client may leave a piece of its result unread
+
+_HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]:@]+)(:[0-9]+)?")
 
 _TYPES: Final = {
     "csv": "text/csv; charset=UTF-8; header=absent",
@@ -308,8 +311,6 @@ async def _disconnected(receive: Receive) -> None:
 
 
 def _host_name(host: str) -> str:
-    """The Host header without port, brackets and a closing dot, in lower case."""
-    name = host.strip().lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.rpartition(":")[0].rstrip(".") if ":" in name else name.rstrip(".")
+    """The Host header without port, brackets and a closing dot, in lower case; "" of others."""
+    found = _HOST.fullmatch(host.strip().lower())
+    return "" if found is None else found["name"].strip("[]").rstrip(".")

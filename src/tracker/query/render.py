@@ -14,7 +14,7 @@ from tracker.query.failure import QueryFailed
 
 _PIECE_ROWS: Final = 4096
 _TABLE_ROWS: Final = 10_000  # as many as ClickHouse draws
-_CLAUSE: Final = re.compile(r"\s+FORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
+_NAME: Final = re.compile(r"\w+")
 _TABS: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 Row = dict[str, object]
@@ -30,8 +30,10 @@ class Statement(NamedTuple):
 
 def split_format(sql: str, default: str) -> Statement:
     """Take a FORMAT clause off the end, which other engines do not know."""
-    clause = _CLAUSE.search(sql)
-    return Statement(sql, default) if clause is None else Statement(sql[:clause.start()], clause[1])
+    words = sql.rstrip().removesuffix(";").rsplit(maxsplit=2)
+    if len(words) < 3 or words[1].upper() != "FORMAT" or not _NAME.fullmatch(words[2]):
+        return Statement(sql, default)
+    return Statement(words[0], words[2])
 
 
 def renderer(name: str) -> Render:

@@ -15,9 +15,10 @@ from tracker.schema import duckdb as dialect
 from tracker.schema.tables import DERIVED
 from tracker.schema.tables.core import ACCOUNTING, EVENTS
 from tracker.settings import StoreSettings
+from tracker.stores.duckfence import reading, table_functions
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, Statement
+    from duckdb import DuckDBPyConnection
 
 _OPTIONS: dict[str, str | int | bool | float | list[str]] = {
     # Landing needs no more; what does not fit, as a large sort of a reader's, goes to disk.
@@ -44,6 +45,7 @@ class DuckStore:
         self.name = settings.name
         self._path = directory / f"{settings.context}.duckdb"
         self._connection: DuckDBPyConnection | None = None
+        self._functions: frozenset[str] = frozenset()  # the engine's, that make tables
         self._lock = threading.Lock()  # of the connection's life, not of its use
 
     def open(self) -> None:
@@ -55,6 +57,7 @@ class DuckStore:
             try:
                 with _transaction(connection):
                     _bring_up_to_date(connection)
+                self._functions = table_functions(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -87,7 +90,7 @@ class DuckStore:
         timer = threading.Timer(seconds, reader.interrupt)
         timer.start()
         try:
-            return _read(reader, sql, params, _Bounds(seconds, result_bytes))
+            return _read(reader, self._functions, sql, params, _Bounds(seconds, result_bytes))
         finally:
             timer.cancel()
             reader.close()
@@ -224,19 +227,19 @@ class _Bounds(NamedTuple):
     result_bytes: int
 
 
-def _read(reader: "DuckDBPyConnection", sql: str, params: Mapping[str, str], bounds: _Bounds
-          ) -> pa.Table:
+def _read(reader: "DuckDBPyConnection", known: frozenset[str], sql: str,
+          params: Mapping[str, str], bounds: _Bounds) -> pa.Table:
     import duckdb  # noqa: PLC0415
 
     try:
-        statement = _reading(reader, sql)
+        statement = reading(reader, sql, known)
         reader.execute("BEGIN TRANSACTION READ ONLY")
         given = {name: params[name] for name in statement.named_parameters if name in params}
         result = reader.execute(statement, given or None).to_arrow_reader(8192)
         return _bounded(result, bounds.result_bytes)
     except duckdb.InterruptException:
         raise QueryRefused(f"the query ran longer than {bounds.seconds:g} seconds") from None
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # the last two: while it streams
         raise QueryRefused(str(error)) from error
 
 
@@ -248,15 +251,3 @@ def _bounded(result: pa.RecordBatchReader, most: int) -> pa.Table:
             raise QueryRefused(f"the result is larger than {most} bytes; add a LIMIT")
         pieces.append(piece)
     return pa.Table.from_batches(pieces, result.schema)
-
-
-def _reading(reader: "DuckDBPyConnection", sql: str) -> "Statement":
-    """The one statement in `sql`; raises `QueryRefused` for one that writes."""
-    import duckdb  # noqa: PLC0415
-
-    statements = reader.extract_statements(sql)
-    if len(statements) != 1:
-        raise QueryRefused(f"one statement at a time, not {len(statements)}")
-    if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-        raise QueryRefused("only reading statements are run here: SELECT, SHOW, DESCRIBE, EXPLAIN")
-    return statements[0]

@@ -78,7 +78,9 @@ class Engine:
             self.directory.mkdir(parents=True, exist_ok=True)
             _allow_files()
             with _own_handlers():
-                self._base = self._session(_server_settings(self._memory_bytes))
+                base = self._session(_server_settings(self._memory_bytes))
+            _leave_files_alone(base)
+            self._base = base
 
     def session(self) -> Session:
         """A new session that may write."""
@@ -112,6 +114,19 @@ def _connect(address: str) -> Session:
         raise StoreUnavailable(
             f"the embedded engine does not open {address.partition('?')[0]}: {brief(error)}; is"
             " another process using it?") from error
+
+
+def _leave_files_alone(base: Session) -> None:
+    """Put an empty database in place of the engine's `default`, whose tables are all the files
+    that the process can read.
+    """
+    try:
+        base.query("DROP DATABASE IF EXISTS default")
+        base.query("CREATE DATABASE default ENGINE = Memory")
+    except RuntimeError as error:
+        base.close()
+        raise StoreUnavailable(f"the embedded engine keeps its `default`: {brief(error)}"
+                               ) from error
 
 
 def brief(error: Exception) -> str:

@@ -17,6 +17,7 @@ from tracker import __version__
 from tracker.door.address import canonical
 from tracker.door.door import Door
 from tracker.intake import Intake
+from tracker.intake.answers import NOSNIFF
 from tracker.metrics import EdgeSnapshot, StoreSnapshot, read_edges, read_store
 from tracker.settings import IntakeSettings
 from tracker.web.answers import error_answer, json_answer
@@ -106,7 +107,9 @@ class Web:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE)
 
     async def clear(self, request: Request) -> Response:
-        """Asks the browser to forget all it has stored for this site."""
+        """Asks the browser to forget all it has stored for this site; not at other sites' wish."""
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise HTTPException(403, "Only pages of this site may ask for this.")
         return PlainTextResponse(
             "OK", headers={"clear-site-data": '"*"', **self._cors(request)})
 
@@ -142,7 +145,8 @@ class App:
         async def counted(message: Any) -> None:
             if message["type"] == "http.response.start":
                 self._door.count(route, message["status"])
-                message["headers"] = [*message.get("headers", ()), (b"date", self._door.date)]
+                message["headers"] = [*message.get("headers", ()), (b"date", self._door.date),
+                                      NOSNIFF]
             await send(message)
 
         scope["tracking"] = bool(route) or recorded

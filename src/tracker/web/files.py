@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -30,6 +31,8 @@ class PublicFiles:
         except HTTPException as error:
             error.headers = {**(error.headers or {}), **cors}
             raise
+        if "location" in response.headers:  # to the folder; not to the host that was asked for
+            response.headers["location"] = urlsplit(response.headers["location"]).path
         response.headers.update(cors)
         await response(scope, receive, send)
 
