@@ -99,6 +99,13 @@ def test_credentials_come_in_three_ways(headers: dict[str, str], args: dict[str,
     assert Credentials(*expected) == credentials(headers, args)
 
 
+@pytest.mark.parametrize("encoded", ["é", "a", "/w==", "a b"])
+def test_credentials_that_cannot_be_read_are_refused(encoded: str) -> None:
+    with pytest.raises(QueryFailed) as refused:
+        credentials({"authorization": f"Basic {encoded}"}, {})
+    assert 401 == refused.value.status
+
+
 def test_a_query_id_that_cannot_stand_in_a_header_is_replaced() -> None:
     assert "own" == checked_id("a\r\nb: c", "own")
     assert "a-1" == checked_id("a-1", "own")

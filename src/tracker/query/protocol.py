@@ -1,7 +1,6 @@
 """A query as it comes by HTTP: text, parameters, settings, and who asks."""
 
 import base64
-import binascii
 import gzip
 import re
 import zlib
@@ -82,7 +81,7 @@ def credentials(headers: Headers, args: Mapping[str, str]) -> Credentials:
     if scheme.lower() == "basic":
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or what it holds no UTF-8
             raise QueryFailed(516, "Basic authentication cannot be read") from None
         return Credentials(user, password)
     return Credentials(args.get("user", "default"), args.get("password", ""))
