@@ -107,6 +107,7 @@ def test_names_match_without_regard_to_case() -> None:
     ({**PLAIN, "UseLocalTLS": True}, "TLSCert: missing; UseLocalTLS needs TLSCert and TLSKey"),
     ({"TrustedProxies": ["10.0.0.0/99"]}, 'TrustedProxies: "10.0.0.0/99" is no network'),
     ({"DefaultRedirect": "javascript:alert(1)"}, "DefaultRedirect: "),
+    ({"DefaultRedirect": "https://[x]/"}, 'DefaultRedirect: "https://[x]/" is no web address'),
     ({"UrlFilter": "(a"}, "UrlFilter: not a regular expression"),
     ({"QueryPort": "0.0.0.0:8123"}, "QueryPort: 0.0.0.0 can be reached from other machines"),
     ({"Notify": [{"Service": "chdb", "Context": "a/b"}]}, 'Notify[0].Context: "a/b" is no name'),
