@@ -1,13 +1,13 @@
 """What a request costs to refine grows with its size, whatever is in it: counted in calls."""
 
 import json
-import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import pytest
 
+from harness.effort import calls
 from harness.refining import SETTINGS, make_hit, rows
 from tracker.hit import Hit
 from tracker.refine import Refinery
@@ -15,21 +15,10 @@ from tracker.refine import Refinery
 REFINERY = Refinery(SETTINGS)
 
 
-def calls(hit: Hit) -> int:
-    """How many functions are called to refine it."""
+def effort(hit: Hit) -> int:
+    """How many calls it takes to refine a hit."""
     REFINERY.refine([hit])
-    count = 0
-
-    def note(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    sys.setprofile(note)
-    try:
-        REFINERY.refine([hit])
-    finally:
-        sys.setprofile(None)
-    return count
+    return calls(lambda: REFINERY.refine([hit]))
 
 
 def splits(segments: int) -> Any:
@@ -52,7 +41,7 @@ def spelt_in_head(spellings: int) -> Hit:
 
 @pytest.mark.parametrize(("make", "size"), [(of_one_path, 500), (spelt_in_head, 120)])
 def test_twice_as_much_costs_about_twice_as_much(make: Callable[[int], Hit], size: int) -> None:
-    assert 3 > calls(make(2 * size)) / calls(make(size))
+    assert 3 > effort(make(2 * size)) / effort(make(size))
 
 
 def test_values_of_one_path_get_names_of_their_own() -> None:
