@@ -107,6 +107,8 @@ def test_names_match_without_regard_to_case() -> None:
     ({**PLAIN, "UseLocalTLS": True}, "TLSCert: missing; UseLocalTLS needs TLSCert and TLSKey"),
     ({"TrustedProxies": ["10.0.0.0/99"]}, 'TrustedProxies: "10.0.0.0/99" is no network'),
     ({"DefaultRedirect": "javascript:alert(1)"}, "DefaultRedirect: "),
+    ({"DefaultRedirect": "https://\ud83d/"}, "holds half of a letter"),
+    ({"DefaultRedirect": "https://[x]/"}, 'DefaultRedirect: "https://[x]/" is no web address'),
     ({"UrlFilter": "(a"}, "UrlFilter: not a regular expression"),
     ({"QueryPort": "0.0.0.0:8123"}, "QueryPort: 0.0.0.0 can be reached from other machines"),
     ({"Notify": [{"Service": "chdb", "Context": "a/b"}]}, 'Notify[0].Context: "a/b" is no name'),
@@ -204,6 +206,11 @@ def test_a_mark_that_is_not_set_is_refused_where_it_counts(mark: str) -> None:
         {"QueryPassword": mark})
     assert "Notify[0].Context: the environment variable" in refusal(
         {"Notify": [{"Service": "chdb", "Context": mark}]})
+
+
+def test_a_mark_whose_variable_is_no_text_is_refused() -> None:
+    assert "PrefixPrivateHash: the environment variable A is not UTF-8" in refusal(
+        {**PLAIN, "PrefixPrivateHash": "{A}"}, {"A": "\udcff"})
 
 
 def test_a_mark_that_is_not_set_is_no_error_where_nothing_reads_it() -> None:

@@ -79,7 +79,10 @@ def encode_hit(hit: Hit) -> bytes:
 
 def decode_hit(record: bytes | memoryview) -> Hit:
     """The hit in one spool record; raises `msgspec.DecodeError` when it is none."""
-    return _decoder.decode(record)
+    try:
+        return _decoder.decode(record)
+    except (UnicodeDecodeError, RecursionError) as error:  # of texts and nesting no hit has
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def event_id(hit_id: bytes, index: int) -> bytes:

@@ -162,6 +162,7 @@ MALFORMED = {
     "an unknown method": POST.replace(b"POST", b"BREW"),
     "a method in lower case": POST.replace(b"POST", b"post"),
     "no version": POST.replace(b" HTTP/1.1", b""),
+    "a version in the next line": b"GET /tr/v1/img/a\r\nX:/b HTTP/1.1\r\nHost: h" + HEAD_END,
     "HTTP/3.7": POST.replace(b"HTTP/1.1", b"HTTP/3.7"),
     "bytes in the target": POST.replace(b"/tr/ ", b"/tr/\xff\xfe "),
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),

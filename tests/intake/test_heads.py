@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.intake import Client
 from tracker.intake import Request
+from tracker.intake.address import ClientAddresses
 from tracker.intake.head import OUR_COOKIES, Head
 from tracker.settings import IntakeSettings, Network
 
@@ -128,3 +129,12 @@ def test_trust_may_name_networks_of_both_kinds() -> None:
     trusted = "2001:db8::/32 192.0.2.7/32"
     assert "9.9.9.9" == address("2001:db8::5", trusted, X_Forwarded_For="9.9.9.9, 192.0.2.7")
     assert "2001:db9::5" == address("2001:db9::5", trusted, X_Forwarded_For="9.9.9.9")
+
+
+def test_what_is_too_long_for_an_address_is_neither_taken_nor_remembered() -> None:
+    addresses = ClientAddresses((ip_network("10.0.0.0/8"),))
+    for field in (b"X-Forwarded-For: %b", b"Forwarded: for=%b", b'Forwarded: for="%b"'):
+        for number in range(10):
+            head = Head(LINE + field % (b"1.1.1.1%%%060d" % number * 900) + b"\r\n")
+            assert "10.0.0.1" == addresses.behind_proxy("10.0.0.1", head)
+    assert 1 == addresses.of_peer.cache_info().currsize

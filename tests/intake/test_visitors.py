@@ -3,6 +3,7 @@
 import pytest
 
 from harness.intake import Client
+from harness.refining import row_of
 from tracker.hit import event_id, id_text
 from tracker.settings import IntakeSettings
 
@@ -111,6 +112,20 @@ def test_a_redirect_for_browsers_keeps_the_visitor() -> None:
     client = Client(IntakeSettings(default_redirect="https://home.example/"))
     assert {"vid": "v" + VISITOR, "sid": "s" + SESSION} == client.get(
         "/tr/v1/xrdr/?vid=v&sid=s").cookies
+
+
+@pytest.mark.parametrize(("query", "vid"), [
+    ("utm_vid=v", "v"), ("UTM_VID=a&utm_vid=b", "b"), ("utm_vid=a&UTM_vid=b&utm_vid=c", "a"),
+    ("utm_vid=a&vid=b", "b"),
+])
+def test_a_cookie_names_the_visitor_that_refining_finds_in_a_link(
+    client: Client, query: str, vid: str,
+) -> None:
+    outcome = client.get(f"/tr/v1/img/?{query}")
+
+    assert f"{vid}{VISITOR}" == outcome.cookies["vid"]
+    assert outcome.hit is not None
+    assert vid == row_of(outcome.hit)["vid"]
 
 
 def test_a_link_whose_query_is_ignored_names_nobody() -> None:

@@ -1,6 +1,7 @@
 """Damage costs the records it hit, and no others; it is found, counted and set aside."""
 
 import errno
+import os
 import random
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.disk import FailingFiles
+from harness.effort import calls
 from harness.spools import build_segment, fill, place_segment, read_all
 from tracker.spool.layout import segment_path
 from tracker.spool.reader import Record, SpoolReader
-from tracker.spool.segment import FIRST_GROUP, SECTOR, next_group, room_for
+from tracker.spool.scan import Scan
+from tracker.spool.segment import FIRST_GROUP, SECTOR, decode_header, next_group, room_for
 
 GROUPS = [[b"a" * 5, b"b" * 40], [b"c" * 64], [b"d", b"", b"f" * 90]]
 RECORDS = [record for group in GROUPS for record in group]
@@ -261,3 +264,31 @@ def test_damage_that_cannot_be_set_aside_is_not_passed_over(tmp_path: Path) -> N
     assert 1 == reader.corrupt
     assert [b"b" * 39] == [kept[32:71] for kept in damaged(tmp_path / "w0").values()]
     reader.close()
+
+
+def test_twice_as_much_damage_costs_about_twice_as_much() -> None:
+    assert 3 > effort_of_damage(400) / effort_of_damage(200)
+
+
+def effort_of_damage(places: int) -> int:
+    """The calls that it takes to read over damage to every other record of a segment."""
+    content = bytearray(build_segment([[b"good", b"bad"]] * places))
+    for at in range(FIRST_GROUP, len(content) - SECTOR, SECTOR):
+        content[at + room_for(4) + 32] ^= 1
+    descriptor = os.memfd_create("segment")
+    os.write(descriptor, content)
+    header = decode_header(bytes(content[:FIRST_GROUP]))
+    assert header is not None
+    scan = Scan(descriptor, header)
+    found: list[Record] = []
+
+    def read_all_of_it() -> None:
+        while not scan.read(len(content), found, 1 << 20, 1 << 30):
+            damage = scan.damage(len(content), certain=True)
+            assert damage is not None
+            scan.skip(damage)
+
+    effort = calls(read_all_of_it)
+    scan.close()
+    assert places == len(found)
+    return effort

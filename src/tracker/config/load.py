@@ -225,11 +225,17 @@ def _network(text: str) -> Network:
 
 
 def _web_url(key: str, text: str) -> str:
-    if text:
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise ConfigError(f'{key}: "{text}" is no web address; write "https://example.com"')
+    if text and not _is_web_url(text):
+        raise ConfigError(f'{key}: "{text}" is no web address; write "https://example.com"')
     return text
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets around what is no address
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
 
 
 def _spool(given: _Given) -> SpoolSettings:

@@ -13,6 +13,7 @@ Values = dict[str, object]
 
 _MARK = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _WHOLE_MARK = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HALF = r"holds half of a letter, as \ud83d alone is"
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -27,9 +28,20 @@ def parse(text: str) -> dict[str, object]:
         raise ConfigError(f"not JSON: {error}") from error
     except RecursionError:
         raise ConfigError("nested too deep") from None
+    if not _is_whole(json.dumps(tree, ensure_ascii=False)):
+        raise ConfigError(f"{_HALF}; write the letter itself")
     if not isinstance(tree, dict):
         raise ConfigError("must be a JSON object: { \"Key\": value, … }")
     return tree
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `text` holds no half of a surrogate pair, which no file name or URL can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -124,6 +136,8 @@ class Reader:
         value = self._environ.get(name)
         if value is None and live:
             raise ConfigError(f"{where}: the environment variable {name} is not set")
+        if value and not _is_whole(value):
+            raise ConfigError(f"{where}: the environment variable {name} is not UTF-8")
         return value or ""
 
     def _secret(self, name: object, where: str, live: bool) -> str:

@@ -123,7 +123,8 @@ class Connection(asyncio.Protocol):
         door = self._door
         if len(data) <= door.short_bytes:
             words = data.split(b" ", 2)
-            if len(words) == 3 and words[2].startswith(b"HTTP/1.1\r\n"):
+            if (len(words) == 3 and words[2].startswith(b"HTTP/1.1\r\n")
+                    and b"\r" not in words[1] and b"\n" not in words[1]):
                 route = door.route(words[1])
                 framing = door.framing
                 if route is not None and framing.judge(data) is WHOLE:

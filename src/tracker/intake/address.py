@@ -14,6 +14,8 @@ from tracker.intake.head import ADDRESS_FIELDS, Head
 from tracker.settings import Network
 
 CACHED = 16_384
+LONGEST = 100
+"""More bytes are no address, and are not remembered either: a head may have 64 KiB of them."""
 
 _FOR = re.compile(rb"""(?i)(?:^|[;,])\s*for\s*=\s*("[^"]*"|[^;,\s]*)""")
 
@@ -61,6 +63,8 @@ class ClientAddresses:
         """
         client = ""
         for entry in entries:
+            if len(entry) > LONGEST:
+                break
             address, trusted = self.of_peer(entry.decode("latin-1"))
             if not address:
                 break

@@ -86,7 +86,7 @@ def pick(values: Mapping[str, str]) -> Ids:
 
 def from_link(rest: bytes, query: bytes, ignore_key: str = "") -> Ids:
     """The ids in the pairs of a path behind its route's name, and in a query, which wins."""
-    return pick({**_path_values(rest), **_query_values(query, ignore_key)})
+    return pick({**_path_values(rest), **_without_utm(_query_values(query, ignore_key))})
 
 
 def from_form(form: bytes) -> Ids:
@@ -101,9 +101,20 @@ def _path_values(rest: bytes) -> dict[str, str]:
             for name, value in zip(parts[::2], parts[1::2], strict=False)}
 
 
+def _without_utm(values: dict[str, str]) -> dict[str, str]:
+    """Of a link's query, `utm_vid` is `vid` too, where that is not there itself."""
+    plain = {name: value for name, value in values.items() if name[:4].lower() != "utm_"}
+    for name, value in values.items():
+        if name not in plain:
+            plain.setdefault(name[4:], value)
+    return plain
+
+
 def _query_values(query: bytes, ignore_key: str) -> dict[str, str]:
     """Of one name in a query the first counts; nothing does when `ignore_key` is there."""
-    values = {_plus(name): _plus(value) for name, value in reversed(_pairs(query))}
+    values: dict[str, str] = {}
+    for name, value in _pairs(query):
+        values.setdefault(_plus(name), _plus(value))
     return {} if ignore_key and ignore_key in values else values
 
 

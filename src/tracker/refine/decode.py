@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 
+from tracker.settings import IntakeSettings
+
 Values = dict[str, Any]
 
 _decode = msgspec.json.Decoder(Values).decode
+_DEEPEST = IntakeSettings().json_depth
 BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -23,12 +26,26 @@ def decode_object(text: bytes | str) -> Values:
         return _lenient(text)
 
 
-def read_object(text: bytes | str) -> Values | None:
-    """The object in `text`, or None where there is none."""
+def read_object(text: str) -> Values | None:
+    """The object in `text`, or None where there is none, or a deeper one than the door takes."""
     try:
-        return decode_object(text)
+        found = decode_object(text)
     except BROKEN:
         return None
+    brackets = text.count("[") + text.count("{")
+    return None if brackets > _DEEPEST and _is_deep(found) else found
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and objects nest deeper than `_DEEPEST` levels."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)
+                 if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _lenient(text: bytes | str) -> Values:

@@ -1,7 +1,6 @@
 """The values of an event out of all that was sent for it, and the known ones taken by name."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from hashlib import blake2b
 from typing import Any
 
@@ -14,6 +13,7 @@ from tracker.refine.ids import UUID_LENGTHS
 from tracker.refine.names import Table, sort_keys
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Values).decode
 _HASH_BYTES = 8
 _HASHES = frozenset({"ehash", "chash", "uhash", "bhash"})
 
@@ -41,10 +41,11 @@ class Merger:
         if eids := [key for key in spelt.get("eid", ()) if key in keys]:
             remember(frame, eids)
         if any(heads):
-            nested = [any(map(is_nested, values.values())) for values in heads]
+            nested = [_encode(values) if any(map(is_nested, values.values())) else b""
+                      for values in heads]
             for event, code in zip(frame.events, frame.head.tolist(), strict=True):
                 if heads[code]:
-                    values = deepcopy(heads[code]) if nested[code] else heads[code]
+                    values = _decode(nested[code]) if nested[code] else heads[code]
                     overlay(event, values, names, spelt)
         if self._lowercase:
             frame.events = [lower(event) for event in frame.events]
@@ -100,12 +101,25 @@ def overlay(event: Values, lower: Mapping[str, Any], names: Mapping[str, str],
     if not event:
         event.update(lower)
         return
+    held: dict[str, bool] = {}
     for key, value in lower.items():
-        for other in spelt[names[key]] if key in names else (key,):
-            if event.get(other) is not None:
-                break
+        name = names.get(key)
+        if name is None:
+            if event.get(key) is None:
+                event[key] = value
         else:
-            event[key] = value
+            if name not in held:
+                held[name] = _holds(event, name, names, spelt[name])
+            if not held[name]:
+                event[key] = value
+                held[name] = True
+
+
+def _holds(event: Values, name: str, names: Mapping[str, str], keys: Sequence[str]) -> bool:
+    """Whether an event has a value under any of the `keys` of a name; there may be thousands."""
+    if len(keys) <= len(event):
+        return any(event.get(key) is not None for key in keys)
+    return any(value is not None and names.get(key) == name for key, value in event.items())
 
 
 def note_shared_ids(frame: Frame, targets: Sequence[Values], keys: Sequence[str]) -> None:

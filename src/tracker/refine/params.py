@@ -1,7 +1,6 @@
 """Everything else that was sent: one JSON object per event, typed, that every store takes."""
 
 import re
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -113,14 +112,13 @@ def join(event: Values, params: Values) -> Values:
 
 def free_key(key: str, *taken: Values) -> str:
     """The key with `_` behind it, and a number where that is taken as well."""
-    return next(spare for spare in spare_keys(key) if not any(spare in t for t in taken))
+    spares = (spare_key(key, number) for number in count(1))
+    return next(spare for spare in spares if not any(spare in t for t in taken))
 
 
-def spare_keys(key: str) -> Iterator[str]:
-    """What a value may be called whose own key is taken."""
-    yield f"{key}_"
-    for number in count(2):
-        yield f"{key}_{number}"
+def spare_key(key: str, number: int) -> str:
+    """What the value number 1, 2, 3 … is called whose own key is taken."""
+    return f"{key}_" if number == 1 else f"{key}_{number}"
 
 
 def tidy(event: Values, typing: bool = True) -> None:
@@ -141,7 +139,7 @@ def tidy(event: Values, typing: bool = True) -> None:
     for key in absent:
         del event[key]
     if dotted:
-        separate(event, "", set())
+        separate(event, "", {})
 
 
 def _tidy_inner(value: Any, typing: bool, depth: int) -> tuple[Any, bool]:
@@ -169,12 +167,16 @@ def _tidy_element(item: Any, typing: bool, depth: int) -> Any:
         return item
     made, dotted = _tidy_inner(item, typing, depth + 1)
     if dotted:
-        separate(made, "", set())
+        separate(made, "", {})
     return made
 
 
-def separate(event: Values, prefix: str, seen: set[str]) -> None:
-    """Rename values until no two have one path: {"a.b": 1, "a": {"b": 2}} would be refused."""
+def separate(event: Values, prefix: str, seen: dict[str, int]) -> None:
+    """Rename values until no two have one path: {"a.b": 1, "a": {"b": 2}} would be refused.
+
+    `seen` has each path in use with the number of the next spare key to be tried for it, as
+    hundreds of values may have one path.
+    """
     for key in list(event):
         value = event[key]
         if isinstance(value, dict):
@@ -182,10 +184,18 @@ def separate(event: Values, prefix: str, seen: set[str]) -> None:
             continue
         free = key
         if prefix + key in seen:
-            free = next(spare for spare in spare_keys(key)
-                        if spare not in event and prefix + spare not in seen)
+            free = _spare_path(event, prefix, key, seen)
             event[free] = event.pop(key)
-        seen.add(prefix + free)
+        seen.setdefault(prefix + free, 1)
+
+
+def _spare_path(event: Values, prefix: str, key: str, seen: dict[str, int]) -> str:
+    for number in count(seen[prefix + key]):
+        spare = spare_key(key, number)
+        if spare not in event and prefix + spare not in seen:
+            break
+    seen[prefix + key] = number + 1
+    return spare
 
 
 def typed_text(text: str) -> str | int | float | bool:

@@ -3,6 +3,7 @@
 import os
 import zlib
 from bisect import bisect_left
+from itertools import accumulate
 from typing import NamedTuple
 
 from tracker.spool.files import Files
@@ -60,6 +61,7 @@ class Scan:
         self._group = 0  # of the last record passed, and how many of that group follow it
         self._left = 0
         self._found: list[Found] = []
+        self._last_groups: list[int] = []  # from each of them on
         self._found_limit = -1
         self._chunk = b""
         self._base = 0
@@ -134,10 +136,9 @@ class Scan:
         """
         if not certain and self._only_zeros(limit):
             return self._stop(limit, self._left, torn=True) if self._left else None
-        found = self._intact_headers(limit)
-        last_group = max((header.group for header in found), default=self._group)
-        if found and found[0].offset == self.offset:
-            here = found[0]
+        then, last_group = self._next_header(limit)
+        if then is not None and then.offset == self.offset:
+            here = then
             torn = not certain and here.group >= last_group
             if here.sequence > self.sequence + 1:  # it is whole, those before it are missing
                 lost = here.sequence - self.sequence - 1
@@ -146,9 +147,8 @@ class Scan:
             end = min(here.end, limit)
             return Damage(self.offset, end, 1, torn, here.sequence, here.group, here.left)
         torn = not certain and (self._group if self._left else self._group + 1) >= last_group
-        if not found:
+        if then is None:
             return self._stop(limit, max(self._left, 1), torn)
-        then = found[0]
         return Damage(self.offset, then.offset, max(then.sequence - self.sequence - 1, 1), torn,
                       then.sequence - 1, then.group, then.left + 1)
 
@@ -180,12 +180,19 @@ class Scan:
                 return False
         return True
 
-    def _intact_headers(self, limit: int) -> list[Found]:
-        """The headers from here on up to `limit`; looked for once, as there may be much damage."""
+    def _next_header(self, limit: int) -> tuple[Found | None, int]:
+        """The first intact header from here on up to `limit`, and the last group from there on.
+
+        They are looked for once, as there may be much damage.
+        """
         if self._found_limit != limit:
             rest = os.pread(self._descriptor, limit - self.offset, self.offset)
             self._found = find_headers(rest, self._seed, self.offset, self.sequence + 1,
                                        max(self._group, 1))
+            backwards = accumulate((header.group for header in reversed(self._found)), max)
+            self._last_groups = [*backwards][::-1]
             self._found_limit = limit
         first = bisect_left(self._found, self.offset, key=lambda header: header.offset)
-        return self._found[first:]
+        if first == len(self._found):
+            return None, self._group
+        return self._found[first], self._last_groups[first]
