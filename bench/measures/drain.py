@@ -1,5 +1,6 @@
 """What the store process needs to bring events from the spool into the embedded engine."""
 
+import contextlib
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from bench.rig.servers import Tracker
 from bench.rig.wrk import drive
 
 _ROUNDS = 3
-_FILL_SECONDS = 10.0
+_FILL_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _QUIET_SHARE = 0.1
 _QUIET_LOOK_SECONDS = 1.0
@@ -46,6 +47,28 @@ def drain(bench: Bench, scenario: Scenario) -> Result:
     return result
 
 
+def second_store(bench: Bench, scenario: Scenario) -> Result:
+    """CPU µs an event that a DuckDB file beside the embedded engine adds; rounds in turn."""
+    del scenario
+    with contextlib.ExitStack() as stack:
+        alone = bench.start_tracker(Notify=[{"Service": "chdb"}])
+        stack.callback(alone.discard)
+        both = bench.start_tracker(Notify=[{"Service": "chdb"}, {"Service": "duckdb"}])
+        stack.callback(both.discard)
+        rounds = [(_round(bench, alone), _round(bench, both))
+                  for _ in range(min(_ROUNDS, bench.plan.rounds))]
+        counts = [bench.settle(tracker) for tracker in (alone, both)]
+    micros = tuple(tuple(each[2] for each in side) for side in zip(*rounds, strict=True))
+    theirs, ours = (Figure(name, "µs an event", values) for name, values in
+                    zip(("chDB alone", "chDB and DuckDB"), micros, strict=True))
+    result = Result(ours, ours.spread.median - theirs.spread.median, theirs)
+    result.more = [Figure("more for DuckDB, of pairs", "µs an event", tuple(
+        two - one for one, two in zip(micros[0], micros[1], strict=True)))]
+    result.faults += [f"{landed} of {accepted} accepted events landed"
+                      for accepted, landed in counts if accepted != landed]
+    return result
+
+
 def _round(bench: Bench, tracker: Tracker) -> tuple[float, float, float, float, float]:
     store = tracker.processes()["store"]
     landed = tracker.landed()
@@ -57,19 +80,19 @@ def _round(bench: Bench, tracker: Tracker) -> tuple[float, float, float, float, 
     finally:
         os.kill(store, signal.SIGCONT)
     until = start + 4 * bench.plan.settle_seconds
-    while tracker.metrics()["tracker_events_landed_total"] < landed + events:
+    while any(count < landed + events for count in tracker.landed_in_each()):
         if time.monotonic() > until:
             raise TimeoutError(f"{events} events did not land in {until - start:g} s")
         time.sleep(_LOOK_SECONDS)
     wall, spent = time.monotonic() - start, procs.cpu_seconds(store) - cpu
     if not bench.plan.smoke:
-        _wait_until_quiet(store)
+        wait_until_quiet(store)
     merged = procs.cpu_seconds(store) - cpu
     return (events / spent, events / wall, spent / events * 1e6, merged / events * 1e6,
             float(events))
 
 
-def _wait_until_quiet(pid: int) -> None:
+def wait_until_quiet(pid: int) -> None:
     """Until a process does next to nothing, for a while at most."""
     until = time.monotonic() + _QUIET_PATIENCE_SECONDS
     while time.monotonic() < until:
