@@ -49,11 +49,12 @@ def main() -> int:
         bench.close()
     document = _finish(entries, facts, plan, began)
     if options.markdown:
-        tables = [report.table(entries), report.rivals_table(entries)]
-        content = report.markdown(tables, facts, f"{began:%Y-%m-%d}")
+        drawn = charts.draw(document, CHARTS)
+        places = [(title, path.relative_to(PAGE.parent).as_posix()) for title, path in drawn]
+        content = report.markdown(_tables(entries), places, facts, f"{began:%Y-%m-%d}")
         name = "bench-full" if options.full else "bench"
         PAGE.write_text(report.place(PAGE.read_text(), name, content))
-        print("written:", PAGE, *charts.draw(document, CHARTS))
+        print("written:", PAGE, *(path for _, path in drawn))
     return int(any(entry.failed for entry in entries))
 
 
@@ -130,15 +131,19 @@ def _run(bench: Bench, scenario: Scenario) -> report.Entry:
 def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, began: datetime,
             ) -> dict[str, Any]:
     """Print the tables and write the document; gives the document."""
-    print(report.plain(report.table(entries, smoke=plan.smoke)))
-    if beside := report.rivals_table(entries):
-        print(f"\n{report.plain(beside)}")
+    for rows in filter(None, _tables(entries, smoke=plan.smoke)):
+        print(f"{report.plain(rows)}\n")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{began:%Y-%m-%dT%H-%M-%S}{'-smoke' if plan.smoke else ''}.json"
     document = report.document(entries, facts, asdict(plan), smoke=plan.smoke)
     path.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"\nwritten: {path}")
+    print(f"written: {path}")
     return document
+
+
+def _tables(entries: list[report.Entry], *, smoke: bool = False) -> list[list[list[str]]]:
+    return [report.table(entries, smoke=smoke), report.rivals_table(entries),
+            report.questions_table(entries)]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from functools import partial
 
 from bench.measures import tls
 from bench.measures.dashboard import dashboard
-from bench.measures.drain import drain, second_store
+from bench.measures.drain import drain, drain_of_log, second_store
 from bench.measures.growth import ingest_when_full
 from bench.measures.latency import lag, latency
 from bench.measures.race import race, race_of_log
@@ -76,9 +76,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("disk-limits", "One event a POST, beside loops that do nothing but make events"
              " durable.", rivals, peers=peers.DISK, unit="of the best", rounds=3, seconds=1),
     Scenario("drain", "From the spool into the embedded engine, with every derived table.", drain,
-             unit="events/s of a core", floor=20_000, goal=35_000),
+             unit="events/s of a core", floor=20_000, goal=35_000, rounds=3),
+    Scenario("drain-log", "The same with the requests of `mixed`.", drain_of_log,
+             unit="events/s of a core", floor=20_000, goal=35_000, rounds=2, smoke=False),
     Scenario("second-store", "CPU that a DuckDB file beside the embedded engine takes.",
-             second_store, unit="µs an event", lower=True),
+             second_store, unit="µs an event", lower=True, rounds=2),
     Scenario("sustained", "Load, edge and store on all cores for minutes; made traffic, one event"
              " a POST, each with an id of its own.", sustain, unit="events/s", floor=12_000,
              goal=20_000),

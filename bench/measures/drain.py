@@ -4,14 +4,14 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 
 from bench.rig import procs
 from bench.rig.bench import Bench
 from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.servers import Tracker
-from bench.rig.wrk import drive
+from bench.rig.wrk import Load, drive
 
-_ROUNDS = 3
 _FILL_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _QUIET_SHARE = 0.1
@@ -25,11 +25,19 @@ def drain(bench: Bench, scenario: Scenario) -> Result:
     Made traffic is accepted while the store process is stopped (SIGSTOP); then it goes on with
     nothing else running, until all has landed.
     """
-    del scenario
+    return _drain(bench, scenario, bench.traffic)
+
+
+def drain_of_log(bench: Bench, scenario: Scenario) -> Result:
+    """The same with the requests of a web server's log."""
+    return _drain(bench, scenario, bench.log_traffic)
+
+
+def _drain(bench: Bench, scenario: Scenario, load: Callable[[], Load]) -> Result:
     tracker = bench.start_tracker()
     try:
-        rounds = [_round(bench, tracker)
-                  for _ in range(min(_ROUNDS, bench.plan.rounds))]
+        rounds = [_round(bench, tracker, load())
+                  for _ in range(min(scenario.rounds, bench.plan.rounds))]
         accepted, landed = bench.settle(tracker)
     finally:
         tracker.discard()
@@ -49,14 +57,13 @@ def drain(bench: Bench, scenario: Scenario) -> Result:
 
 def second_store(bench: Bench, scenario: Scenario) -> Result:
     """CPU µs an event that a DuckDB file beside the embedded engine adds; rounds in turn."""
-    del scenario
     with contextlib.ExitStack() as stack:
         alone = bench.start_tracker(Notify=[{"Service": "chdb"}])
         stack.callback(alone.discard)
         both = bench.start_tracker(Notify=[{"Service": "chdb"}, {"Service": "duckdb"}])
         stack.callback(both.discard)
-        rounds = [(_round(bench, alone), _round(bench, both))
-                  for _ in range(min(_ROUNDS, bench.plan.rounds))]
+        rounds = [(_round(bench, alone, bench.traffic()), _round(bench, both, bench.traffic()))
+                  for _ in range(min(scenario.rounds, bench.plan.rounds))]
         counts = [bench.settle(tracker) for tracker in (alone, both)]
     micros = tuple(tuple(each[2] for each in side) for side in zip(*rounds, strict=True))
     theirs, ours = (Figure(name, "µs an event", values) for name, values in
@@ -69,12 +76,13 @@ def second_store(bench: Bench, scenario: Scenario) -> Result:
     return result
 
 
-def _round(bench: Bench, tracker: Tracker) -> tuple[float, float, float, float, float]:
+def _round(bench: Bench, tracker: Tracker, load: Load,
+           ) -> tuple[float, float, float, float, float]:
     store = tracker.processes()["store"]
     landed = tracker.landed()
     os.kill(store, signal.SIGSTOP)
     try:
-        drive(bench.traffic(), tracker.url, 1.0 if bench.plan.smoke else _FILL_SECONDS)
+        drive(load, tracker.url, 1.0 if bench.plan.smoke else _FILL_SECONDS)
         events = tracker.accepted() - landed
         cpu, start = procs.cpu_seconds(store), time.monotonic()
     finally:

@@ -1,6 +1,7 @@
 """Programs that the benchmark runs: where `make bench-setup` puts them, and their versions."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 UNPACKED = Path(__file__).resolve().parents[2] / "build" / "peers"
 """Where `make bench-setup` unpacks and builds; nothing there is installed into the system."""
 
+_VERSION = re.compile(r"\d+(\.\d+)+")
 _SYSTEM = ("/usr/sbin", "/sbin")  # Debian keeps daemons where a user's PATH often does not look
 
 
@@ -60,10 +62,11 @@ def environment() -> dict[str, str]:
 
 
 def version(name: str) -> str:
-    """The first line of what a program says of its version, or `missing`."""
+    """What a program says is its version, or `missing`."""
     try:
         said = subprocess.run([find(name), *PROGRAMS[name].version], capture_output=True, text=True,
                               timeout=10, check=False, env=environment())
     except (NotInstalled, OSError):
         return "missing"
-    return (said.stdout + said.stderr).partition("\n")[0].strip()
+    found = _VERSION.search(said.stdout + said.stderr)
+    return found[0] if found else "unknown"

@@ -8,6 +8,9 @@ from bench.rig.scenario import Figure, Result, Scenario
 
 BEGIN = "<!-- {name}: begin, written by `bench/run.py --markdown` -->"
 END = "<!-- {name}: end -->"
+DASHBOARD = "dashboard-"
+"""How the names of scenarios begin that ask the same questions of stores of several sizes."""
+
 _LABEL = 36
 _NONE = "-"
 
@@ -119,6 +122,20 @@ def rivals_table(entries: Sequence[Entry]) -> list[list[str]]:
     return rows if len(rows) > 1 else []
 
 
+def questions_table(entries: Sequence[Entry]) -> list[list[str]]:
+    """Seconds of each question of a dashboard, a column for each size; empty if none was asked."""
+    asked = [(entry.scenario, entry.result) for entry in entries
+             if entry.result is not None and entry.scenario.name.startswith(DASHBOARD)]
+    if not asked:
+        return []
+    rows = [["question", *(f"{scenario.rows:,} events: s, min / median / max"
+                           for scenario, _ in asked)]]
+    for at, figure in enumerate(asked[0][1].more):
+        if figure.unit == "s":
+            rows.append([figure.label, *(spread(result.more[at]) for _, result in asked)])
+    return rows
+
+
 def plain(rows: Sequence[Sequence[str]]) -> str:
     """A table for the terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -126,14 +143,16 @@ def plain(rows: Sequence[Sequence[str]]) -> str:
                                zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def markdown(tables: Sequence[Sequence[Sequence[str]]], facts: dict[str, object], date: str,
-             ) -> str:
-    """The tables for a page, with what they were measured on above them."""
+def markdown(tables: Sequence[Sequence[Sequence[str]]], charts: Sequence[tuple[str, str]],
+             facts: dict[str, object], date: str) -> str:
+    """Tables and charts (title, place) for a page, with what they were measured on above them."""
     packages, programs = (_listed(facts[key]) for key in ("packages", "programs"))
     where = (f"Measured on {date}: {facts['cpu']}, {facts['cores']} cores, Linux"
-             f" {facts['kernel']}, {facts['filesystem']}, Python {facts['python']}; {packages}."
+             f" {facts['kernel']}, {facts['filesystem']}, Python {facts['python']}; {packages}"
+             f" (commit {facts['commit']})."
              f" Beside it: {programs}.")
-    return "\n\n".join([where, *map(_markdown, filter(None, tables))])
+    drawn = [f"![{title}]({place})" for title, place in charts]
+    return "\n\n".join([where, *map(_markdown, filter(None, tables)), *drawn])
 
 
 def _listed(versions: object) -> str:
