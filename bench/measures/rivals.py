@@ -15,23 +15,28 @@ from bench.rig.servers import ServerFailed
 
 def rivals(bench: Bench, scenario: Scenario) -> Result:
     """The score is the ratio of medians to the best of those that are installed."""
-    tracker, load = bench.tracker(), bench.load(scenario.load)
-    ours = Rounds("tracker", Web(tracker, load), "w0", load.events, load.connections)
     result = Result(Figure("tracker", "events/s", ()), float("nan"))
-    before = tracker.accepted()
     with contextlib.ExitStack() as stack:
         theirs = {peer.name: (peer, stack.enter_context(running))
                   for peer in scenario.peers
                   if (running := _running(bench, peer, result)) is not None}
-        sides = [Rounds(name, side, next(iter(side.processes()), ""))
-                 for name, (_, side) in theirs.items()]
-        if sides:
-            with placed(bench.cores, [tracker]):
-                in_turn(bench, (ours, *sides), scenario.rounds, bench.seconds(scenario))
-        result.rivals = [_rival(ours, each, *theirs[each.name]) for each in sides]
-    if not sides:
-        result.notes.append("none of its peers is installed: nothing was measured")
-        return result
+        if theirs:
+            _measure(bench, scenario, theirs, result)
+        else:
+            result.notes.append("none of its peers runs: nothing was measured")
+    return result
+
+
+def _measure(bench: Bench, scenario: Scenario, theirs: dict[str, tuple[Peer, Running]],
+             result: Result) -> None:
+    tracker, load = bench.tracker(), bench.load(scenario.load)
+    ours = Rounds("tracker", Web(tracker, load), "w0", load.events, load.connections)
+    sides = [Rounds(name, side, next(iter(side.processes()), ""))
+             for name, (_, side) in theirs.items()]
+    before = tracker.accepted()
+    with placed(bench.cores, [tracker]):
+        in_turn(bench, (ours, *sides), scenario.rounds, bench.seconds(scenario))
+    result.rivals = [_rival(ours, each, *theirs[each.name]) for each in sides]
     result.ours = Figure("tracker", "events/s", ours.event_rates)
     best = max(result.rivals, key=lambda rival: rival.rate.spread.median)
     result.peer, result.score = best.rate, best.ratio
@@ -39,7 +44,6 @@ def rivals(bench: Bench, scenario: Scenario) -> Result:
                    foreign((ours, *sides))]
     note_limits((ours, *sides), result)
     check_shared(bench, tracker, [ours], before, result)
-    return result
 
 
 def _running(bench: Bench, peer: Peer, result: Result,
