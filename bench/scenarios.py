@@ -31,8 +31,9 @@ def _array(events: int, connections: int = 64) -> Requests:
 
 
 def _by(connections: int) -> Scenario:
+    about = f"The same, connections: {connections}."
     return Scenario(
-        f"post-c{connections}", f"The same with {connections} connections.", race,
+        f"post-c{connections}", about, race,
         Requests(connections=connections), rounds=3, seconds=2, smoke=connections == 512)
 
 
@@ -59,7 +60,7 @@ SCENARIOS: tuple[Scenario, ...] = (
              rounds=3, seconds=1),
     Scenario("tls", "TLS on connections that are kept, beside plain ones; nginx over TLS.",
              tls.kept, unit="of plain", goal=0.8, rounds=3, seconds=2),
-    Scenario("tls-new", "A TLS connection for each request; nginx with the same key.", tls.new,
+    Scenario("tls-new", "A TLS connection for each request, its session resumed; nginx, same key.", tls.new,
              _CLOSING, rounds=3, seconds=2),
     Scenario("two-workers", "CPU of a request with two workers over that with one, 64 connections"
              " each.", two_workers, unit="of one", lower=True, goal=1.1, rounds=3,

@@ -36,7 +36,8 @@ print(json.dumps({name: int(value) for name, value in (said | counted | left).it
 
 def test_copies_are_other_events_of_other_visitors_and_what_is_derived_counts_them(
         tmp_path: Path) -> None:
-    batch = make_batch(tmp_path, 1, [{"vid": f"v{i}", "hhash": "h", "created_at": NOON}
+    batch = make_batch(tmp_path, 1, [{"vid": f"v{i}", "hhash": "h", "ip": "192.0.2.1",
+                                      "created_at": NOON}
                                      for i in range(10)])
     done = subprocess.run([sys.executable, "-c", FILLED, str(tmp_path), "45",
                            str(batch.path)], text=True, capture_output=True, cwd=ROOT,
