@@ -34,7 +34,7 @@ def _by(connections: int) -> Scenario:
     about = f"The same, connections: {connections}."
     return Scenario(
         f"post-c{connections}", about, race,
-        Requests(connections=connections), rounds=3, seconds=2, smoke=connections == 512)
+        Requests(connections=connections), rounds=3, seconds=2, smoke=False)
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -42,7 +42,8 @@ SCENARIOS: tuple[Scenario, ...] = (
              race, floor=0.40, goal=0.55),
     _by(1), _by(8), _by(512),
     Scenario("post-browser", "The same with the 15 headers of a browser.", race,
-             Requests(headers=payloads.BROWSER_HEADERS), floor=0.40, goal=0.55, rounds=3),
+             Requests(headers=payloads.BROWSER_HEADERS), floor=0.40, goal=0.55, rounds=3,
+             smoke=False),
     Scenario("get-tuples", "One event in the pairs of a path: GET /tr/v1/tr/key/value/…", race,
              Requests("GET", payloads.TUPLES, body=str, headers=""), rounds=3, seconds=2),
     Scenario("pixel", "A GIF of one pixel with an event in its query.", race, PIXEL, rounds=3,
@@ -57,11 +58,11 @@ SCENARIOS: tuple[Scenario, ...] = (
              race, _array(1000, connections=16), peer_load=_ONE, rounds=3, seconds=1, smoke=False),
     Scenario("ndjson-100", "100 events line by line; events/s to nginx's requests/s of one event.",
              race, Requests(body=partial(payloads.lines, 100), events=100), peer_load=_ONE,
-             rounds=3, seconds=1),
+             rounds=3, seconds=1, smoke=False),
     Scenario("tls", "TLS on connections that are kept, beside plain ones; nginx over TLS.",
              tls.kept, unit="of plain", goal=0.8, rounds=3, seconds=2),
-    Scenario("tls-new", "A TLS connection for each request, its session resumed; nginx, same key.", tls.new,
-             _CLOSING, rounds=3, seconds=2),
+    Scenario("tls-new", "A TLS connection for each request, its session resumed; nginx, same key.",
+             tls.new, _CLOSING, rounds=3, seconds=2, smoke=False),
     Scenario("two-workers", "CPU of a request with two workers over that with one, 64 connections"
              " each.", two_workers, unit="of one", lower=True, goal=1.1, rounds=3,
              seconds=2),
@@ -69,9 +70,9 @@ SCENARIOS: tuple[Scenario, ...] = (
              " synced.", rivals, peers=peers.DURABLE, unit="of the best", goal=2,
              rounds=3, seconds=2),
     Scenario("peers-loose", "Pipes as they come, which answer before it is synced.", rivals,
-             peers=peers.LOOSE, unit="of the best", rounds=3, seconds=2),
+             peers=peers.LOOSE, unit="of the best", rounds=3, seconds=2, smoke=False),
     Scenario("collectors", "Collectors that answer before an event is on disk.", rivals,
-             peers=peers.COLLECTORS, unit="of the best", goal=1, rounds=3, seconds=2),
+             peers=peers.COLLECTORS, unit="of the best", goal=1, rounds=3, seconds=2, smoke=False),
     Scenario("pixel-logs", "A pixel, beside web servers that keep its request in a log.", rivals,
              PIXEL, peers=peers.LOGS, unit="of the best", rounds=3, seconds=2),
     Scenario("disk-limits", "One event a POST, beside loops that do nothing but make events"

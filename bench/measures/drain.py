@@ -14,8 +14,6 @@ from bench.rig.wrk import Load, drive
 
 _FILL_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
-_QUIET_SHARE = 0.1
-_QUIET_LOOK_SECONDS = 1.0
 _QUIET_PATIENCE_SECONDS = 20.0
 
 
@@ -94,17 +92,7 @@ def _round(bench: Bench, tracker: Tracker, load: Load,
         time.sleep(_LOOK_SECONDS)
     wall, spent = time.monotonic() - start, procs.cpu_seconds(store) - cpu
     if not bench.plan.smoke:
-        wait_until_quiet(store)
+        procs.wait_until_quiet(store, _QUIET_PATIENCE_SECONDS)
     merged = procs.cpu_seconds(store) - cpu
     return (events / spent, events / wall, spent / events * 1e6, merged / events * 1e6,
             float(events))
-
-
-def wait_until_quiet(pid: int) -> None:
-    """Until a process does next to nothing, for a while at most."""
-    until = time.monotonic() + _QUIET_PATIENCE_SECONDS
-    while time.monotonic() < until:
-        before = procs.cpu_seconds(pid)
-        time.sleep(_QUIET_LOOK_SECONDS)
-        if procs.cpu_seconds(pid) - before < _QUIET_SHARE * _QUIET_LOOK_SECONDS:
-            return

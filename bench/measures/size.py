@@ -1,6 +1,6 @@
 """Bytes on disk of an event, once its parts are merged."""
 
-from bench.measures.drain import wait_until_quiet
+from bench.rig import procs
 from bench.rig.bench import Bench
 from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.wrk import drive
@@ -19,7 +19,7 @@ def bytes_per_event(bench: Bench, scenario: Scenario) -> Result:
         drive(bench.traffic(count=_REQUESTS), tracker.url, 1.0 if bench.plan.smoke else _SECONDS)
         accepted, landed = bench.settle(tracker)
         if not bench.plan.smoke:
-            wait_until_quiet(tracker.processes()["store"])
+            procs.wait_until_quiet(tracker.processes()["store"], bench.plan.settle_seconds)
         of_table = {str(name): int(size) for name, size in tracker.sql(_PARTS)}
     finally:
         tracker.discard()

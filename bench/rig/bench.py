@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.rig import logtraffic, payloads
+from bench.rig import logtraffic, payloads, procs
 from bench.rig.nginx import Nginx
 from bench.rig.procs import Cores
 from bench.rig.scenario import Requests, Scenario
@@ -27,7 +27,7 @@ class Plan:
     `rounds`, `seconds`  of each server that is compared
     `minutes`  of the sustained load
     `fixed_seconds`  of a load at a fixed rate
-    `settle_seconds`  how long a scenario may wait until all it sent has landed
+    `settle_seconds`  how long a scenario may wait until all it sent has landed, or is merged
     `smoke`    only whether everything works: few requests, nothing judged but errors and counts
     """
 
@@ -108,7 +108,8 @@ class Bench:
             self._filled = self.start_tracker()
             drive(self.traffic(), self._filled.url, self.seed_seconds)
             self.settle(self._filled)
-        self._filled.fill(rows)
+        if self._filled.fill(rows):
+            procs.wait_until_quiet(self._filled.processes()["store"], self.plan.settle_seconds)
         return self._filled
 
     @property

@@ -121,13 +121,14 @@ class Tracker:
         if _DIED in (self.folder / "log").read_text(errors="replace"):
             raise ServerFailed("a process of the tracker died")
 
-    def fill(self, rows: int) -> None:
+    def fill(self, rows: int) -> bool:
         """Make its store hold at least so many events, while it is stopped; it starts anew.
 
-        Whatever it accepted must have landed before. Its counts begin again.
+        Whatever it accepted must have landed before. Its counts begin again. False when there
+        were as many and nothing was done.
         """
         if int(self.sql("SELECT count() FROM sfpla.events")[0][0]) >= rows:
-            return
+            return False
         self.stop()
         done = subprocess.run(
             [sys.executable, "-m", "bench.rig.fill", str(self.data / "chdb"), str(rows)],
@@ -136,6 +137,7 @@ class Tracker:
             raise ServerFailed(f"filling the store: {done.stderr.strip()[-1000:]}")
         self._made = int(done.stdout.split()[-1])
         self.start()
+        return True
 
     def stop(self) -> None:
         """Stop it; what is not landed stays in its folder."""
