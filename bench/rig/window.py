@@ -51,11 +51,12 @@ class _Connection:
         if not came:
             raise LoadFailed("the server closed a connection")
         self._rest += came
-        if not self._rest.endswith(self._wire.end):
+        answer, end, rest = self._rest.partition(self._wire.end)
+        if not end:
             return False
-        if self._wire.refusal in self._rest:
-            raise LoadFailed(f"the server refused: {self._rest[:300]!r}")
-        self._rest = b""  # one message at a time: behind the acknowledgement comes nothing
+        if self._wire.refusal in answer:
+            raise LoadFailed(f"the server refused: {answer[:300]!r}")
+        self._rest = rest  # such as a greeting that wants no answer within minutes
         return True
 
 
@@ -120,7 +121,7 @@ def run_module(module: str, arguments: Sequence[str], seconds: float, cores: Seq
         except subprocess.TimeoutExpired:
             raise LoadFailed(f"{module} did not end") from None
     if child.returncode:
-        raise LoadFailed(f"{module} ended with {child.returncode}: {said.strip()[-500:]}")
+        raise LoadFailed(f"{module} ended with {child.returncode}: {said.strip().rpartition(chr(10))[2][-500:]}")
     return Outcome(**json.loads(printed))
 
 

@@ -36,7 +36,7 @@ def serving(talk: Callable[[socket.socket], None], connections: int) -> Iterator
 
 
 class Jetstream:
-    """Answers as JetStream does, in two pieces, and keeps what it got."""
+    """Answers as JetStream does, in two pieces, asks for life behind them, and keeps what it got."""
 
     def __init__(self, answer: str = '{"stream":"EVENTS","seq":1}') -> None:
         self.got: list[bytes] = []
@@ -53,7 +53,7 @@ class Jetstream:
                 self.got.append(lines.read(int(length) + 2))
                 answer = b"MSG %b 1 %d\r\n%b\r\n" % (inbox, len(self._answer), self._answer)
                 connection.sendall(answer[:20])
-                connection.sendall(answer[20:])
+                connection.sendall(answer[20:] + b"PING\r\n")
 
 
 def test_each_message_waits_for_the_answer_to_the_last_one() -> None:
