@@ -10,7 +10,7 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-smoke bench-setup docs demo schema lock audit sbom wheels build clean
+	bench-full bench-smoke bench-setup docs demo schema lock audit sbom wheels build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,14 +51,17 @@ types: $(READY) ## mypy --strict
 layers: $(READY) ## which room may import which
 	$(BIN)/lint-imports
 
-bench: $(READY) ## measure speed; results in bench/results
+bench: $(READY) ## measure speed, 15 minutes; results in bench/results
 	$(BIN)/python bench/run.py
+
+bench-full: $(READY) ## the rest: 50 million events, half an hour of load; hours
+	$(BIN)/python bench/run.py --full
 
 bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
 	$(BIN)/python bench/run.py --smoke
 
-bench-setup: ## install what the benchmark compares with (Debian, as root)
-	apt-get install --yes --no-install-recommends nginx wrk
+bench-setup: $(READY) ## bring what the benchmark compares with (Debian, as root)
+	bench/setup.sh
 
 docs: $(READY) ## make the reference pages of what the code says
 	$(BIN)/python docs/generate.py
@@ -76,7 +79,7 @@ $(SUPPLY)/.installed: locks/supply.txt
 
 lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.toml allows, with hashes
 	$(LOCK) pyproject.toml --extra duckdb --output-file locks/run.txt
-	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group build \
+	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group bench --group build \
 	  --constraint locks/run.txt --output-file locks/dev.txt
 	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
 

@@ -11,19 +11,22 @@ import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.rig import machine, report  # noqa: E402
+from bench.peers.programs import NotInstalled, find  # noqa: E402
+from bench.rig import charts, machine, report  # noqa: E402
 from bench.rig.bench import Bench, Plan  # noqa: E402
 from bench.rig.scenario import Scenario  # noqa: E402
-from bench.rig.servers import ServerFailed, require_programs  # noqa: E402
+from bench.rig.servers import ServerFailed  # noqa: E402
 from bench.rig.wrk import LoadFailed  # noqa: E402
 from bench.scenarios import SCENARIOS  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "performance.md"
+CHARTS = ROOT / "docs" / "charts"
 
 
 def main() -> int:
@@ -33,8 +36,7 @@ def main() -> int:
         for scenario in SCENARIOS:
             print(f"{scenario.name:14} {scenario.about}")
         return 0
-    require_programs()
-    page = PAGE.read_text() if options.markdown else None
+    _require_programs()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
     plan = _plan(options)
     bench = Bench(plan, options.directory)
@@ -42,31 +44,43 @@ def main() -> int:
     began = datetime.now(UTC)
     _introduce(bench, facts)
     try:
-        entries = [_run(bench, scenario) for scenario in _chosen(options.names)]
+        entries = [_run(bench, scenario) for scenario in _chosen(options)]
     finally:
         bench.close()
-    rows = _finish(entries, facts, plan, began)
-    if page is not None:
-        PAGE.write_text(report.place(page, report.markdown(rows, facts, f"{began:%Y-%m-%d}")))
-        print(f"written: {PAGE}")
+    document = _finish(entries, facts, plan, began)
+    if options.markdown:
+        drawn = charts.draw(document, CHARTS)
+        places = [(title, path.relative_to(PAGE.parent).as_posix()) for title, path in drawn]
+        content = report.markdown(_tables(entries), places, facts, f"{began:%Y-%m-%d}")
+        name = "bench-full" if options.full else "bench"
+        PAGE.write_text(report.place(PAGE.read_text(), name, content))
+        print("written:", PAGE, *(path for _, path in drawn))
     return int(any(entry.failed for entry in entries))
 
 
+def _require_programs() -> None:
+    """End with what to install when a program is missing without which nothing can be measured."""
+    try:
+        for name in ("nginx", "wrk"):
+            find(name)
+    except NotInstalled as missing:
+        raise SystemExit(str(missing)) from None
+
+
 def _options() -> argparse.Namespace:
-    plan = Plan()
-    parser = argparse.ArgumentParser(description="Measure the tracker beside nginx, in one run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; none is all")
+    parser = argparse.ArgumentParser(description="Measure the tracker beside others, in one run.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="scenarios; none is all of `make bench`")
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--smoke", action="store_true",
                         help="only whether everything works: a second each, no figure judged")
-    parser.add_argument("--rounds", type=int, default=plan.rounds,
-                        help="rounds of each server (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=plan.seconds,
-                        help="seconds of a round (default %(default)s)")
-    parser.add_argument("--minutes", type=float, default=plan.minutes,
-                        help="minutes of the sustained load (default %(default)s)")
+    parser.add_argument("--full", action="store_true",
+                        help="what takes hours and tens of gigabytes; none named is all of that")
+    parser.add_argument("--rounds", type=int, help="most rounds of each server")
+    parser.add_argument("--seconds", type=float, help="most seconds of a round")
+    parser.add_argument("--minutes", type=float, help="minutes of the sustained load")
     parser.add_argument("--markdown", action="store_true",
-                        help=f"put the table into {PAGE.relative_to(ROOT)}")
+                        help=f"put tables and charts into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--directory", type=Path, default=ROOT / "build",
                         help="where data is written; the disk that is measured")
     return parser.parse_args()
@@ -75,14 +89,19 @@ def _options() -> argparse.Namespace:
 def _plan(options: argparse.Namespace) -> Plan:
     if options.smoke:
         return Plan.for_smoke()
-    return replace(Plan(), rounds=options.rounds, seconds=options.seconds, minutes=options.minutes)
+    plan = Plan.for_full() if options.full else Plan()
+    said = {name: getattr(options, name) for name in ("rounds", "seconds", "minutes")}
+    return replace(plan, **{name: value for name, value in said.items() if value is not None})
 
 
-def _chosen(names: list[str]) -> list[Scenario]:
-    unknown = set(names) - {scenario.name for scenario in SCENARIOS}
+def _chosen(options: argparse.Namespace) -> list[Scenario]:
+    unknown = set(options.names) - {scenario.name for scenario in SCENARIOS}
     if unknown:
         raise SystemExit(f"no such scenario: {', '.join(sorted(unknown))}; --list names them")
-    return [scenario for scenario in SCENARIOS if not names or scenario.name in names]
+    if options.names:
+        return [scenario for scenario in SCENARIOS if scenario.name in options.names]
+    run = "smoke" if options.smoke else "full" if options.full else "short"
+    return [scenario for scenario in SCENARIOS if getattr(scenario, run)]
 
 
 def _introduce(bench: Bench, facts: dict[str, object]) -> None:
@@ -110,16 +129,21 @@ def _run(bench: Bench, scenario: Scenario) -> report.Entry:
 
 
 def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, began: datetime,
-            ) -> list[list[str]]:
-    """Print the table and write the document; gives the table."""
-    rows = report.table(entries, smoke=plan.smoke)
-    print(report.plain(rows))
+            ) -> dict[str, Any]:
+    """Print the tables and write the document; gives the document."""
+    for rows in filter(None, _tables(entries, smoke=plan.smoke)):
+        print(f"{report.plain(rows)}\n")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{began:%Y-%m-%dT%H-%M-%S}{'-smoke' if plan.smoke else ''}.json"
     document = report.document(entries, facts, asdict(plan), smoke=plan.smoke)
     path.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"\nwritten: {path}")
-    return rows
+    print(f"written: {path}")
+    return document
+
+
+def _tables(entries: list[report.Entry], *, smoke: bool = False) -> list[list[list[str]]]:
+    return [report.table(entries, smoke=smoke), report.rivals_table(entries),
+            report.questions_table(entries)]
 
 
 if __name__ == "__main__":

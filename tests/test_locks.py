@@ -15,7 +15,8 @@ RUN = [*PROJECT["project"]["dependencies"],
 GROUPS = PROJECT["dependency-groups"]
 LOCKS = {
     "run": RUN,
-    "dev": [*RUN, *GROUPS["test"], *GROUPS["lint"], *GROUPS["build"]],
+    "dev": [*RUN, *GROUPS["test"], *GROUPS["lint"], *GROUPS["bench"],
+            *GROUPS["build"]],
     "supply": GROUPS["supply"],
 }
 

@@ -17,7 +17,7 @@ from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.servers import Tracker
 
 _CONNECTIONS = 64
-_ROUNDS = 3
+_ROUNDS = 2
 _LATE_SECONDS = 0.001
 _PROBE_GAP_SECONDS = 0.1
 _LOOK_GAP_SECONDS = 0.02

@@ -72,3 +72,12 @@ def memory_at_rest(bench: Bench, scenario: Scenario) -> Result:
     result = Result(Figure("tracker", "MB", (total,)), total)
     result.more = [Figure(name, "MB", (value,)) for name, value in each.items()]
     return result
+
+
+def memory_under_load(bench: Bench, scenario: Scenario) -> Result:
+    """The most that all processes took while the sustained load ran; measured there."""
+    del scenario
+    if bench.loaded is None:
+        raise LookupError("needs what the sustained load took: measure `sustained` before it")
+    ours = Figure("tracker", "MB", bench.loaded)
+    return Result(ours, ours.spread.most)

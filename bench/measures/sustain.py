@@ -2,7 +2,7 @@
 
 import time
 
-from bench.measures.race import count_faults
+from bench.measures.rounds import count_faults
 from bench.rig import procs, wrk
 from bench.rig.bench import Bench
 from bench.rig.figures import trend
@@ -15,7 +15,8 @@ _MEGABYTE = 1e6
 
 def sustain(bench: Bench, scenario: Scenario) -> Result:
     """Events/s from the first request until the last event landed; load, edge, store unpinned."""
-    seconds = max(bench.plan.minutes * 60, 1.0)
+    minutes = bench.plan.minutes if bench.plan.smoke else scenario.minutes or bench.plan.minutes
+    seconds = max(minutes * 60, 1.0)
     tracker = bench.start_tracker()
     try:
         load = bench.traffic(scenario.load.connections)
@@ -27,12 +28,13 @@ def sustain(bench: Bench, scenario: Scenario) -> Result:
             outcome = wrk.finish(child, seconds)
         loaded = time.monotonic() - start
         at_end = tracker.metrics()["tracker_events_landed_total"]
-        accepted, landed = _until_landed(bench, tracker)
+        accepted, landed = _until_landed(bench, tracker, seconds)
         took = time.monotonic() - start
         cpu = {name: procs.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     finally:
         tracker.discard()
     bench.sustained = landed / took
+    bench.loaded = tuple(sample["memory"] / _MEGABYTE for sample in series)
     result = _result(series, landed, took, cpu)
     result.more[:0] = [
         Figure("accepted while the load ran", "events/s", (accepted / loaded,)),
@@ -62,9 +64,9 @@ def _watch(tracker: Tracker, start: float, seconds: float) -> list[dict[str, flo
     return series
 
 
-def _until_landed(bench: Bench, tracker: Tracker) -> tuple[int, int]:
+def _until_landed(bench: Bench, tracker: Tracker, seconds: float) -> tuple[int, int]:
     accepted, landed = bench.settle(tracker)
-    until = time.monotonic() + bench.plan.minutes * 60
+    until = time.monotonic() + seconds
     while landed < accepted and time.monotonic() < until:
         accepted, landed = bench.settle(tracker)
     return accepted, landed

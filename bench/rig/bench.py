@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.rig import payloads
+from bench.rig import logtraffic, payloads, procs
+from bench.rig.nginx import Nginx
 from bench.rig.procs import Cores
-from bench.rig.scenario import Requests
-from bench.rig.servers import Nginx, Tracker
+from bench.rig.scenario import Requests, Scenario
+from bench.rig.servers import Tracker
 from bench.rig.wrk import Load, drive
 
 _LOOK_SECONDS = 0.25
@@ -26,15 +27,15 @@ class Plan:
     `rounds`, `seconds`  of each server that is compared
     `minutes`  of the sustained load
     `fixed_seconds`  of a load at a fixed rate
-    `settle_seconds`  how long a scenario may wait until all it sent has landed
+    `settle_seconds`  how long a scenario may wait until all it sent has landed, or is merged
     `smoke`    only whether everything works: few requests, nothing judged but errors and counts
     """
 
     rounds: int = 5
-    seconds: float = 5.0
-    minutes: float = 2.0
-    fixed_seconds: float = 15.0
-    settle_seconds: float = 45.0
+    seconds: float = 3.0
+    minutes: float = 1.0
+    fixed_seconds: float = 6.0
+    settle_seconds: float = 20.0
     smoke: bool = False
 
     @classmethod
@@ -42,6 +43,11 @@ class Plan:
         """A second of everything."""
         return cls(rounds=1, seconds=1, minutes=1 / 60, fixed_seconds=1.0, settle_seconds=30.0,
                    smoke=True)
+
+    @classmethod
+    def for_full(cls) -> "Plan":
+        """Time does not matter: all that was sent is waited for."""
+        return cls(minutes=5.0, fixed_seconds=20.0, settle_seconds=300.0)
 
 
 class Bench:
@@ -54,13 +60,17 @@ class Bench:
         self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=directory))
         self._nginx: Nginx | None = None
         self._tracker: Tracker | None = None
+        self._filled: Tracker | None = None
         self.sustained: float | None = None  # events/s, set by the scenario that measures it
+        self.loaded: tuple[float, ...] | None = None  # MB of memory meanwhile, by the same
         self._peak: float | None = None
         self._made = 0
 
     def close(self) -> None:
         """Stop what runs, remove what was written."""
         self.drop_tracker()
+        if self._filled is not None:
+            self._filled.discard()
         if self._nginx is not None:
             self._nginx.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -92,6 +102,21 @@ class Bench:
         """A tracker of one's own; whoever asks for it stops it."""
         return Tracker(self.new_path("tracker"), **config).start()
 
+    def filled(self, rows: int) -> Tracker:
+        """One tracker whose store is made to hold at least so many events, with nothing to land."""
+        if self._filled is None:
+            self._filled = self.start_tracker()
+            drive(self.traffic(), self._filled.url, self.seed_seconds)
+            self.settle(self._filled)
+        if self._filled.fill(rows):
+            procs.wait_until_quiet(self._filled.processes()["store"], self.plan.settle_seconds)
+        return self._filled
+
+    @property
+    def seed_seconds(self) -> float:
+        """How long made traffic is taken, of which a large store is made."""
+        return 1.0 if self.plan.smoke else 3.0
+
     def drop_tracker(self) -> None:
         """End the shared tracker, with all that it holds."""
         tracker, self._tracker = self._tracker, None
@@ -105,11 +130,15 @@ class Bench:
         """
         accepted = tracker.accepted()
         until = time.monotonic() + self.plan.settle_seconds
-        while (tracker.metrics()["tracker_events_landed_total"] < accepted
+        while (min(tracker.landed_in_each(), default=0) < accepted
                and time.monotonic() < until):
             time.sleep(_LOOK_SECONDS)
         tracker.require_life()
         return accepted, tracker.landed()
+
+    def seconds(self, scenario: Scenario) -> float:
+        """Of a round."""
+        return min(self.plan.seconds, scenario.seconds or self.plan.seconds)
 
     # --- loads --------------------------------------------------------------------------------
 
@@ -120,11 +149,22 @@ class Bench:
         headers.write_text(wanted.headers)
         return self._paced("same.lua", wanted, wanted.method, wanted.path, str(body), str(headers))
 
-    def traffic(self, connections: int = 64) -> Load:
-        """Made traffic of browsers as a load: every event with an id of its own."""
-        path = self.folder / "traffic"
+    def traffic(self, connections: int = 64, count: int = 20_000) -> Load:
+        """Made traffic of browsers as a load: `count` requests in turn, each event with an id of
+        its own.
+        """
+        count = min(count, 500) if self.plan.smoke else count
+        path = self.folder / f"traffic-{count}"
         if not path.exists():
-            path.write_text("\n".join(payloads.traffic(500 if self.plan.smoke else 20_000)))
+            path.write_text("\n".join(payloads.traffic(count)))
+        return self._paced("traffic.lua", Requests(connections=connections), str(path),
+                           secrets.token_hex(4))
+
+    def log_traffic(self, connections: int = 64) -> Load:
+        """The requests of a web server's log as a load: every event with an id of its own."""
+        path = self.folder / "log-traffic"
+        if not path.exists():
+            path.write_text("\n".join(logtraffic.requests()))
         return self._paced("traffic.lua", Requests(connections=connections), str(path),
                            secrets.token_hex(4))
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.peers.programs import PROGRAMS, version
 from bench.rig.figures import percentile
 
 _PACKAGES = ("tracker", "chdb-core", "httptools", "msgspec", "numpy", "pyarrow", "uvloop")
@@ -23,7 +24,7 @@ def facts(data: Path) -> dict[str, object]:
         "kernel": platform.release(), "filesystem": filesystem(data, _mounts()),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "programs": {"nginx": _version("/usr/sbin/nginx", "-v"), "wrk": _version("wrk", "-v")},
+        "programs": {name: version(name) for name in PROGRAMS},
         "commit": _commit(), "load_before": list(os.getloadavg()),
     }
 
@@ -62,14 +63,6 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _version(*command: str) -> str:
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        return "missing"
-    return (said.stdout + said.stderr).partition("\n")[0].strip()
 
 
 def _commit() -> str:

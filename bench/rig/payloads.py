@@ -103,6 +103,8 @@ def _event(dice: random.Random, visitor: dict[str, str]) -> dict[str, object]:
         "w": dice.choice((390, 1440, 1920)), "h": dice.choice((844, 900, 1080)), "rel": "2.4.1",
         "params": {"button": f"b{dice.randrange(30)}", "depth": dice.randrange(100)},
     }
+    if campaign:
+        event |= {"source": "mail", "campaign": f"c{page % 7}"}
     if name == "purchase":
         event |= {"score": dice.randrange(1, 500), "ptyp": "shop"}
     return event

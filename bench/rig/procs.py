@@ -3,11 +3,14 @@
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import AnyStr
 
+_LOOK_SECONDS = 1.0
+_QUIET_SHARE = 0.1
 _TICK = os.sysconf("SC_CLK_TCK")
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal in /proc/stat
 
@@ -111,6 +114,16 @@ def busy_seconds() -> float:
     """CPU time of the whole machine so far, time that the host took included."""
     first = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     return sum(int(first[at]) for at in _BUSY) / _TICK
+
+
+def wait_until_quiet(pid: int, seconds: float) -> None:
+    """Until a process does next to nothing, for so long at most."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        before = cpu_seconds(pid)
+        time.sleep(_LOOK_SECONDS)
+        if cpu_seconds(pid) - before < _QUIET_SHARE * _LOOK_SECONDS:
+            return
 
 
 def memory(pids: Iterable[int]) -> int:

@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 
 from bench.rig.scenario import Figure, Result, Scenario
 
-BEGIN = "<!-- bench: begin, written by `bench/run.py --markdown` -->"
-END = "<!-- bench: end -->"
+BEGIN = "<!-- {name}: begin, written by `bench/run.py --markdown` -->"
+END = "<!-- {name}: end -->"
+DASHBOARD = "dashboard-"
+"""How the names of scenarios begin that ask the same questions of stores of several sizes."""
+
 _LABEL = 36
 _NONE = "-"
 
@@ -42,6 +45,8 @@ def spread(figure: Figure | None) -> str:
     """Least / median / most, or the one value."""
     if figure is None:
         return _NONE
+    if not figure.values:
+        return _NONE
     found = figure.spread
     if len(figure.values) == 1:
         return number(found.median)
@@ -52,15 +57,19 @@ def verdict(entry: Entry, *, smoke: bool = False) -> str:
     """What floor and goal say; of a smoke run only whether it worked."""
     if entry.result is None or entry.result.faults:
         return "FAILED"
-    if smoke:
-        return "works"
-    score = entry.result.score
-    if entry.scenario.reaches(score, entry.scenario.floor) is False:
+    if math.isnan(entry.result.score):
+        return "not measured"
+    return "works" if smoke else _judge(entry.scenario, entry.result.score)
+
+
+def _judge(scenario: Scenario, score: float) -> str:
+    if scenario.reaches(score, scenario.floor) is False:
         return "below its floor"
-    reached = entry.scenario.reaches(score, entry.scenario.goal)
-    if reached is None:
-        return _NONE if entry.scenario.floor is None else "floor reached"
-    return "goal reached" if reached else "floor reached"
+    if scenario.reaches(score, scenario.goal):
+        return "goal reached"
+    if scenario.floor is not None:
+        return "floor reached"
+    return _NONE if scenario.goal is None else "goal missed"
 
 
 def block(entry: Entry) -> str:
@@ -70,7 +79,8 @@ def block(entry: Entry) -> str:
         lines.append(f"  FAILED: {entry.error}")
     if entry.result is not None:
         result = entry.result
-        figures = [result.ours, *([result.peer] if result.peer else []), *result.more]
+        figures = [result.ours, *([result.peer] if result.peer and not result.rivals else []),
+                   *(rival.rate for rival in result.rivals), *result.more]
         lines += [f"  {figure.label:{_LABEL}} {spread(figure)} {figure.unit}".rstrip()
                   for figure in figures if figure.values]
         lines += [f"  note: {note}" for note in result.notes]
@@ -81,18 +91,48 @@ def block(entry: Entry) -> str:
 
 def table(entries: Sequence[Entry], *, smoke: bool = False) -> list[list[str]]:
     """The summary as rows of cells, the first of them the heads."""
-    rows = [["scenario", "tracker: min / median / max", "nginx: min / median / max", "score",
-             "floor", "goal", "verdict", "sync p50 / p99 ms"]]
+    rows = [["scenario", "tracker: min / median / max", "peer or limit: min / median / max",
+             "score", "floor", "goal", "verdict", "sync p50 / p99 ms"]]
     for entry in entries:
         scenario, result = entry.scenario, entry.result
         rows.append([
             scenario.name,
             f"{spread(result.ours)} {result.ours.unit}" if result else _NONE,
-            spread(result.peer) if result else _NONE,
+            f"{spread(result.peer)} ({result.peer.label})" if result and result.peer else _NONE,
             f"{number(result.score)} {scenario.unit}" if result else _NONE,
             number(scenario.floor) if scenario.floor is not None else _NONE,
             number(scenario.goal) if scenario.goal is not None else _NONE,
             verdict(entry, smoke=smoke), _sync(entry)])
+    return rows
+
+
+def rivals_table(entries: Sequence[Entry]) -> list[list[str]]:
+    """Every peer with its guarantee as rows of cells, the first the heads; empty without peers."""
+    rows = [["scenario", "peer", "what its answer promises", "peer: events/s, min / median / max",
+             "tracker: events/s, min / median / max", "tracker / peer", "p99 ms", "CPU µs an event",
+             "of its answers found"]]
+    for entry in entries:
+        if entry.result is None:
+            continue
+        rows += [[entry.scenario.name, rival.name, rival.promise, spread(rival.rate),
+                  spread(entry.result.ours), number(rival.ratio), number(rival.p99),
+                  _NONE if rival.micros is None else number(rival.micros),
+                  _NONE if rival.kept is None else f"{min(rival.kept, 1):.1%}"]
+                 for rival in entry.result.rivals]
+    return rows if len(rows) > 1 else []
+
+
+def questions_table(entries: Sequence[Entry]) -> list[list[str]]:
+    """Seconds of each question of a dashboard, a column for each size; empty if none was asked."""
+    asked = [(entry.scenario, entry.result) for entry in entries
+             if entry.result is not None and entry.scenario.name.startswith(DASHBOARD)]
+    if not asked:
+        return []
+    rows = [["question", *(f"{scenario.rows:,} events: s, min / median / max"
+                           for scenario, _ in asked)]]
+    for at, figure in enumerate(asked[0][1].more):
+        if figure.unit == "s":
+            rows.append([figure.label, *(spread(result.more[at]) for _, result in asked)])
     return rows
 
 
@@ -103,24 +143,36 @@ def plain(rows: Sequence[Sequence[str]]) -> str:
                                zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def markdown(rows: Sequence[Sequence[str]], facts: dict[str, object], date: str) -> str:
-    """The table for a page, with what it was measured on."""
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    packages = facts["packages"]
-    versions = packages if isinstance(packages, dict) else {}
-    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+def markdown(tables: Sequence[Sequence[Sequence[str]]], charts: Sequence[tuple[str, str]],
+             facts: dict[str, object], date: str) -> str:
+    """Tables and charts (title, place) for a page, with what they were measured on above them."""
+    packages, programs = (_listed(facts[key]) for key in ("packages", "programs"))
     where = (f"Measured on {date}: {facts['cpu']}, {facts['cores']} cores, Linux"
-             f" {facts['kernel']}, {facts['filesystem']}, Python {facts['python']}; {said}.")
-    return "\n".join([where, "", head, "|" + " --- |" * len(rows[0]), *body])
+             f" {facts['kernel']}, {facts['filesystem']}, Python {facts['python']}; {packages}"
+             f" (commit {facts['commit']})."
+             f" Beside it: {programs}.")
+    drawn = [f"![{title}]({place})" for title, place in charts]
+    return "\n\n".join([where, *map(_markdown, filter(None, tables)), *drawn])
 
 
-def place(page: str, content: str) -> str:
-    """The page with `content` between its two marks; raises `ValueError` when it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def _listed(versions: object) -> str:
+    found = versions if isinstance(versions, dict) else {}
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
+
+
+def place(page: str, name: str, content: str) -> str:
+    """The page with `content` between the two marks of `name`; raises `ValueError` without them."""
+    first, last = BEGIN.format(name=name), END.format(name=name)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the page has no place for the table: add the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+        raise ValueError(f"the page has no place for the table: add the lines {first} and {last}")
+    return f"{before}{first}\n{content}\n{last}{after}"
 
 
 def document(entries: Sequence[Entry], facts: dict[str, object], plan: dict[str, object], *,

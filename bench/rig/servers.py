@@ -22,9 +22,8 @@ from bench.rig import procs
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 _LOOK_SECONDS = 0.01
+_TOLD_SECONDS = 2.0
 _DIED = "process died"  # what the supervisor says of a child
-_NEEDED = {"nginx": "nginx", "wrk": "wrk"}
-"""Programs by the Debian package that brings them."""
 
 
 class ServerFailed(Exception):
@@ -39,20 +38,6 @@ class Server(Protocol):
     def processes(self) -> dict[str, int]:
         """Its processes by name."""
         ...
-
-
-def require_programs() -> None:
-    """End with what to install when a program is missing."""
-    missing = [package for program, package in _NEEDED.items() if not _where(program)]
-    if missing:
-        raise SystemExit(
-            f"the benchmark needs {' and '.join(missing)}: `make bench-setup` (as root) installs "
-            f"them, or `apt-get install {' '.join(missing)}`")
-
-
-def _where(program: str) -> str | None:
-    """Debian keeps daemons where a user's PATH often does not look."""
-    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
 def free_port() -> int:
@@ -84,58 +69,6 @@ def end(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-_NGINX = """\
-daemon off;
-pid {folder}/pid;
-error_log {folder}/log crit;
-worker_processes 1;
-events {{ worker_connections 2048; }}
-http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_max_body_size 64m;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}
-}}
-"""
-
-
-class Nginx:
-    """nginx with one worker that answers 200 to everything and keeps nothing: the limit."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        config = folder / "nginx.conf"
-        config.write_text(_NGINX.format(folder=folder, port=port))
-        log = (folder / "out").open("wb")
-        with log:
-            self._child = subprocess.Popen(
-                [_where("nginx") or "nginx", "-c", str(config), "-e", str(folder / "log")],
-                stdout=log, stderr=log)
-        wait_until(lambda: self._answers(port), START_SECONDS, "nginx answers")
-
-    def _answers(self, port: int) -> bool:
-        if self._child.poll() is not None:
-            raise ServerFailed(f"nginx ended with {self._child.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
-    def processes(self) -> dict[str, int]:
-        """The master does nothing; its child works."""
-        return {"nginx": procs.family(self._child.pid)[-1]}
-
-    def stop(self) -> None:
-        """Stop it."""
-        end(self._child)
-
-
 class Tracker:
     """A tracker with a folder of its own, one worker, and the embedded store."""
 
@@ -149,6 +82,7 @@ class Tracker:
             "ProxyExceptHTTP": f"127.0.0.1:{self.port}",
             "QueryPort": f"127.0.0.1:{self.query_port}", "Workers": 1, **config}
         self._child: subprocess.Popen[bytes] | None = None
+        self._made = 0  # events that `fill` put into the store
 
     @property
     def data(self) -> Path:
@@ -186,6 +120,24 @@ class Tracker:
             raise ServerFailed("the tracker ended")
         if _DIED in (self.folder / "log").read_text(errors="replace"):
             raise ServerFailed("a process of the tracker died")
+
+    def fill(self, rows: int) -> bool:
+        """Make its store hold at least so many events, while it is stopped; it starts anew.
+
+        Whatever it accepted must have landed before. Its counts begin again. False when there
+        were as many and nothing was done.
+        """
+        if int(self.sql("SELECT count() FROM sfpla.events")[0][0]) >= rows:
+            return False
+        self.stop()
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.rig.fill", str(self.data / "chdb"), str(rows)],
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ServerFailed(f"filling the store: {done.stderr.strip()[-1000:]}")
+        self._made = int(done.stdout.split()[-1])
+        self.start()
+        return True
 
     def stop(self) -> None:
         """Stop it; what is not landed stays in its folder."""
@@ -239,16 +191,28 @@ class Tracker:
 
     def metrics(self) -> dict[str, float]:
         """What /metrics says, by name."""
+        return samples(self._exposition())
+
+    def landed_in_each(self) -> list[float]:
+        """Events landed in each store, by their own count; empty before any has started."""
+        return series(self._exposition(), "tracker_events_landed_total")
+
+    def _exposition(self) -> str:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
-            return samples(answer.read().decode())
+            return str(answer.read().decode())
 
     def accepted(self) -> int:
-        """Events durable so far, by the worker's own count."""
+        """Events durable so far, by the workers' own count; nothing may be on its way.
+
+        Whichever worker is asked knows of the others what they told it last, once a second.
+        """
+        if self._config["Workers"] > 1:
+            time.sleep(_TOLD_SECONDS)
         return int(self.metrics()["tracker_spool_events_total"])
 
     def landed(self) -> int:
-        """How many events can be queried."""
-        return int(self.sql("SELECT count() FROM sfpla.events")[0][0])
+        """How many events can be queried, those not counted that `fill` made."""
+        return int(self.sql("SELECT count() FROM sfpla.events")[0][0]) - self._made
 
 
 def samples(exposition: str) -> dict[str, float]:
@@ -260,3 +224,9 @@ def samples(exposition: str) -> dict[str, float]:
             name = series.partition("{")[0]
             found[name] = found.get(name, 0.0) + float(value)
     return found
+
+
+def series(exposition: str, name: str) -> list[float]:
+    """The value of each series of one metric in a Prometheus text."""
+    return [float(line.rpartition(" ")[2]) for line in exposition.splitlines()
+            if line.startswith((f"{name}{{", f"{name} "))]

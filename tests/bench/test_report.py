@@ -1,18 +1,21 @@
 """What is shown of the results."""
 
 import json
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.rig import report
 from bench.rig.bench import Bench
 from bench.rig.report import Entry
-from bench.rig.scenario import Figure, Result, Scenario
+from bench.rig.scenario import Figure, Result, Rival, Scenario
 from bench.scenarios import SCENARIOS
 
 FACTS: dict[str, object] = {"cpu": "A CPU", "cores": 2, "kernel": "6.1", "filesystem": "ext4",
-                            "python": "3.11.7", "packages": {"uvloop": "0.23"}}
+                            "python": "3.11.7", "packages": {"uvloop": "0.23"},
+                            "programs": {"nginx": "1.22"}, "commit": "abc"}
 
 
 def measure(bench: Bench, scenario: Scenario) -> Result:
@@ -33,6 +36,8 @@ def entry(scenario: Scenario, score: float, **more: object) -> Entry:
     (FASTER, 0.55, "goal reached"), (SLOWER, 11, "below its floor"),
     (SLOWER, 10, "floor reached"), (SLOWER, 4, "goal reached"),
     (replace(FASTER, goal=None), 0.6, "floor reached"),
+    (replace(FASTER, floor=None), 0.5, "goal missed"),
+    (FASTER, math.nan, "not measured"),
     (replace(FASTER, floor=None, goal=None), 0.6, "-"),
 ])
 def test_a_score_is_held_against_floor_and_goal(
@@ -74,24 +79,54 @@ def test_the_table_has_the_sync_of_the_disk_beside_each_figure() -> None:
     assert "0.10 / 0.30" == row[-1]
 
 
-def test_markdown_is_a_table_with_the_machine_above_it() -> None:
-    lines = report.markdown(report.table([entry(FASTER, 0.5)]), FACTS, "2026-01-02").splitlines()
+def test_markdown_has_the_machine_above_tables_and_charts() -> None:
+    said = report.markdown([report.table([entry(FASTER, 0.5)]), []], [("Rates", "charts/x.svg")],
+                           FACTS, "2026-01-02").split("\n\n")
 
-    assert ("Measured on 2026-01-02: A CPU, 2 cores, Linux 6.1, ext4, Python 3.11.7; uvloop 0.23."
-            == lines[0])
-    assert 8 == lines[3].count("---")
-    assert 9 == lines[4].count("|")
+    assert ("Measured on 2026-01-02: A CPU, 2 cores, Linux 6.1, ext4, Python 3.11.7; uvloop 0.23"
+            " (commit abc). Beside it: nginx 1.22.") == said[0]
+    assert 8 == said[1].splitlines()[1].count("---")
+    assert 9 == said[1].splitlines()[2].count("|")
+    assert ["![Rates](charts/x.svg)"] == said[2:]
 
 
 def test_a_page_gets_the_new_table_in_place_of_the_old_one() -> None:
-    page = f"# Speed\n{report.BEGIN}\nold\n{report.END}\nmore\n"
+    begin, end = report.BEGIN.format(name="bench"), report.END.format(name="bench")
+    other = report.BEGIN.format(name="bench-full")
+    page = f"# Speed\n{begin}\nold\n{end}\n{other}\n"
 
-    assert f"# Speed\n{report.BEGIN}\nnew\n{report.END}\nmore\n" == report.place(page, "new")
+    assert f"# Speed\n{begin}\nnew\n{end}\n{other}\n" == report.place(page, "bench", "new")
 
 
 def test_a_page_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="no place for the table"):
-        report.place("# Speed\n", "new")
+        report.place("# Speed\n", "bench", "new")
+
+
+@pytest.mark.parametrize("name", ["bench", "bench-full"])
+def test_the_page_of_the_documentation_has_a_place_for_each_run(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+
+    assert "new" in report.place(page, name, "new")
+
+
+def test_each_peer_stands_beside_its_guarantee_and_what_was_found_of_its_answers() -> None:
+    rival = Rival("Pipe", "on disk", True, Figure("Pipe", "events/s", (1.0, 2.0, 3.0)), 0.25, 4.5,
+                  17.0, 0.5)
+    head, row = report.rivals_table([entry(FASTER, 0.5, rivals=[rival])])
+
+    assert len(head) == len(row)
+    assert ["fast", "Pipe", "on disk", "1.00 / 2.00 / 3.00", "0.500 / 1.00 / 1.50", "0.250",
+            "4.50", "17.0", "50.0%"] == row
+
+
+def test_questions_of_a_dashboard_have_a_column_for_each_size() -> None:
+    small, large = (replace(SLOWER, name=f"dashboard-{rows}", rows=rows) for rows in (1000, 50_000))
+    asked = [Figure("top pages", "s", (0.1,)), Figure("events in the store", "", (1000.0,))]
+
+    assert [["question", "1,000 events: s, min / median / max",
+             "50,000 events: s, min / median / max"], ["top pages", "0.100", "0.100"]
+            ] == report.questions_table([entry(small, 1, more=asked), entry(large, 1, more=asked)])
 
 
 def test_results_are_json_that_says_all() -> None:
@@ -114,3 +149,8 @@ def test_the_landing_lag_is_measured_after_the_rate_it_needs() -> None:
     names = [scenario.name for scenario in SCENARIOS]
 
     assert names.index("sustained") < names.index("landing-lag")
+    assert names.index("sustained") < names.index("memory-loaded")
+
+
+def test_every_scenario_is_run_by_some_target() -> None:
+    assert all(scenario.short or scenario.full for scenario in SCENARIOS)

@@ -1,6 +1,6 @@
 """What is read from a running tracker."""
 
-from bench.rig.servers import samples
+from bench.rig.servers import samples, series
 
 
 def test_samples_of_a_metric_are_summed_over_its_labels() -> None:
@@ -13,3 +13,10 @@ def test_samples_of_a_metric_are_summed_over_its_labels() -> None:
 
 def test_a_label_may_hold_spaces() -> None:
     assert {"x": 1.0} == samples('x{says="a b c"} 1')
+
+
+def test_a_metric_gives_the_value_of_each_of_its_series() -> None:
+    text = 'x_total{store="chdb"} 5.0\nx_total{store="duckdb"} 3.0\nx_total_more 9.0\n'
+
+    assert [5.0, 3.0] == series(text, "x_total")
+    assert [] == series(text, "x")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.measures.race import count_faults
+from bench.measures.rounds import count_faults
 
 
 @pytest.mark.parametrize("accepted", [1000, 1064])

@@ -1,0 +1,1 @@
+"""What the tracker is measured beside: other servers, and the limits of the disk."""
