@@ -12,7 +12,7 @@ from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived
 from tracker.schema.tables import DERIVED
 from tracker.stores.engine import Engine, Session, brief, code_name
-from tracker.stores.mending import mend, mend_account
+from tracker.stores.mending import has_rows, mend, mend_account
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
 
@@ -83,10 +83,11 @@ class ChdbStore:
         """Insert the batch into `events` and its views, then what has columns of its own."""
         sure, self._is_sure = self._is_sure, False
         if batch.table.num_rows:
-            self._insert_events(batch)
-            for derived in DERIVED:
-                if _has_private(batch, derived):
-                    self._insert_derived(derived, batch)
+            if sure or not has_rows(self, batch):
+                self._insert_events(batch)
+                for derived in DERIVED:
+                    if _has_private(batch, derived):
+                        self._insert_derived(derived, batch)
             if not sure:
                 mend(self, batch, _rows(batch), lambda derived: _has_private(batch, derived))
         self._insert_account(batch.manifest, sure=sure)
@@ -128,9 +129,10 @@ class ChdbStore:
         row = account_row(manifest)
         literals = map(_literal, row.values())
         select = f"SELECT {', '.join(literals)}"
-        token = f"{manifest.sequencer}:{manifest.n}:accounting"
-        self._insert("accounting", tuple(row), select, token)
-        if not sure:
+        if sure:
+            token = f"{manifest.sequencer}:{manifest.n}:accounting"
+            self._insert("accounting", tuple(row), select, token)
+        else:
             mend_account(self, manifest, _names(tuple(row)), select)
 
     def _insert(self, table: str, names: Sequence[str], select: str, token: str) -> None:

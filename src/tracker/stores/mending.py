@@ -4,6 +4,10 @@ The engine writes the token of a part before it puts the part in place. Killed b
 takes the replayed part for one that it has: rows are missing, now and then, in one partition of
 one table. So the first batch landed after a start or a failure is compared with its rows, table
 by table, and what is missing is put in. Each step looks first, so it may be cut off and repeated.
+
+A power cut does the opposite: the engine syncs parts, but not the file with their tokens, so a part
+can be there whose token is not. So that batch is not inserted again where any of it is there. Its
+events stand for all of it: the engine syncs them before it begins with what is derived from them.
 """
 
 from collections.abc import Callable
@@ -33,6 +37,12 @@ class Database(Protocol):
         """Run a statement; its rows by column name."""
 
 
+def has_rows(store: Database, batch: Batch) -> bool:
+    """Whether any event of `batch` is there."""
+    return bool(store.rows(f"SELECT 1 AS one FROM {store.database}.events"
+                           f" WHERE {_days(batch)} AND {_of(batch.manifest)} LIMIT 1"))
+
+
 def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived], bool]) -> None:
     """Compare every table with the rows of `batch`, which `source` reads, and add what lacks.
 
@@ -48,17 +58,15 @@ def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived]
 
 def mend_account(store: Database, manifest: Manifest, names: str, select: str) -> None:
     """Add the row of `accounting` that `select` makes if the batch has none."""
-    mine = (f"sequencer = {clickhouse.text(manifest.sequencer)} AND batch = {manifest.n}")
-    if not store.rows(f"SELECT 1 AS one FROM {store.database}.accounting WHERE {mine}"):
+    if not store.rows(f"SELECT 1 AS one FROM {store.database}.accounting"
+                      f" WHERE {_of(manifest)}"):
         store.rows(f"INSERT INTO {store.database}.accounting ({names}) {_ANEW} {select}")
 
 
 def _mend_events(store: Database, batch: Batch, source: str) -> None:
     """Bring missing events in behind the views: what those added is compared by itself."""
     events, stage = f"{store.database}.events", f"{store.database}.{_STAGE}"
-    mine = (f"sequencer = {clickhouse.text(batch.manifest.sequencer)}"
-            f" AND batch = {batch.manifest.n}")
-    landed = f"SELECT eid FROM {events} WHERE {mine}"
+    landed = f"SELECT eid FROM {events} WHERE {_of(batch.manifest)}"
     missing = f"FROM {source} WHERE toUUID(eid) NOT IN ({landed})"
     count = store.rows(f"SELECT count() AS n {missing}")[0]["n"]
     if not count:
@@ -105,6 +113,11 @@ def _mend_newest(store: Database, derived: Derived, source: str) -> None:
     store.rows(f"INSERT INTO {store.database}.{table.name} ({names}) {_ANEW} SELECT {names}"
                f" FROM ({of_batch}) AS b LEFT JOIN ({kept}) AS k USING ({keys})"
                f" WHERE k.kept < b.{table.version}")
+
+
+def _of(manifest: Manifest) -> str:
+    """Which rows are of this batch."""
+    return f"sequencer = {clickhouse.text(manifest.sequencer)} AND batch = {manifest.n}"
 
 
 def _days(batch: Batch) -> str:
