@@ -19,6 +19,7 @@ from harness.attack import (
     check_sums,
     event,
     fill,
+    held,
     lag_free,
     landed,
     small_disk,
@@ -29,25 +30,11 @@ from harness.process import TrackerProcess, eventually, running
 pytestmark = pytest.mark.server
 
 BOTH: list[dict[str, Any]] = [{"Service": "chdb"}, {"Service": "duckdb"}]
-HOLD = ("import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True);"
-        " sys.stdin.read()")
 
 
 def metric(tracker: TrackerProcess, name: str) -> float:
     text = tracker.request("GET", "/metrics")[2].decode()
     return float(next(line for line in text.splitlines() if line.startswith(name)).split()[-1])
-
-
-@contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Another process has the DuckDB file open."""
-    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        assert b"held" in holder.stdout.readline()
-        yield
-        holder.stdin.close()
 
 
 def test_a_duckdb_file_held_by_another_process_delays_only_itself(tmp_path: Path) -> None:
@@ -56,7 +43,7 @@ def test_a_duckdb_file_held_by_another_process_delays_only_itself(tmp_path: Path
         load.send(3)
         lag_free(tracker, "duckdb")
         assert 0 == tracker.stop()
-        with held(tracker.data / "duckdb" / "sfpla.duckdb"):
+        with held("duckdb", tracker.data):
             tracker.start(wait=False)
             eventually(lambda: answers(tracker), 20, "the edge answers")
             load.send(5)

@@ -215,6 +215,25 @@ class Load:
             assert want == duck_marks(self._tracker)
 
 
+_HOLD = {
+    "duckdb": "import duckdb; store = duckdb.connect(sys.argv[1] + '/duckdb/sfpla.duckdb')",
+    "chdb": "from chdb.session import Session; store = Session(sys.argv[1] + '/chdb')",
+}
+
+
+@contextlib.contextmanager
+def held(store: str, data: Path) -> Iterator[None]:
+    """Another process has the files of a store open."""
+    program = f"import sys; {_HOLD[store]}; print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program, data], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert b"held" in holder.stdout.readline()
+        yield
+        holder.stdin.close()
+
+
 def away(tracker: TrackerProcess, store: str, error: str = ": ") -> None:
     """Wait until /health says that a store is away, and why; the other one is there."""
     def is_away() -> bool:

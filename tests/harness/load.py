@@ -7,8 +7,12 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+KEPT = 20
+"""Events that a client keeps to be sent late again."""
 
 
 @dataclass(slots=True)
@@ -18,6 +22,7 @@ class Sent:
     acknowledged: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)  # sent, no answer, not sent again
     repeats: int = 0
+    kept: list[dict[str, Any]] = field(default_factory=list)  # acknowledged, to be sent late again
 
 
 class Client(threading.Thread):
@@ -25,20 +30,28 @@ class Client(threading.Thread):
 
     What carries an `eid` is sent until it is acknowledged, and now and then once more. What
     carries none is sent once: without an answer nobody can know whether it counts.
+
+    `name` is that of all its events. `again` are events of other clients that were acknowledged
+    before: they are sent once more, first of all, and must change nothing.
     """
 
-    def __init__(self, port: int, seed: int, pause: float = 0.002) -> None:
+    def __init__(self, port: int, seed: int, pause: float = 0.002, *, name: str = "crash",
+                 again: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(daemon=True)
         self.sent = Sent()
         self.failure: BaseException | None = None
         self._port = port
         self._random = random.Random(seed)
         self._pause = pause
+        self._name = name
+        self._again = list(again)
         self._ending = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
 
     def run(self) -> None:
         try:
+            if self._again:
+                self._send_surely(self._again)
             while not self._ending.is_set():
                 self._send_something()
                 time.sleep(self._pause)
@@ -70,18 +83,24 @@ class Client(threading.Thread):
             known = self.sent.acknowledged if self._post(events) else self.sent.unknown
             known.update(keys)
             return
-        while not self._post(events):
-            self.sent.repeats += 1
-            time.sleep(0.05)
+        self._send_surely(events)
         self.sent.acknowledged.update(keys)
+        if len(self.sent.kept) < KEPT and len(events) < KEPT:
+            self.sent.kept += events
         if self._random.random() < 0.1:
             self.sent.repeats += 1
             self._post(events)
 
+    def _send_surely(self, events: list[dict[str, Any]]) -> None:
+        """Send the same events until they are acknowledged."""
+        while not self._post(events):
+            self.sent.repeats += 1
+            time.sleep(0.05)
+
     def _event(self) -> dict[str, Any]:
         mark = self._random.getrandbits(64)
         return {"eid": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-                "vid": f"v{mark % 50}", "sid": f"s{mark % 50}", "ename": "crash", "etyp": "test",
+                "vid": f"v{mark % 50}", "sid": f"s{mark % 50}", "ename": self._name, "etyp": "test",
                 "url": f"https://example.com/{mark % 20}", "last": "https://example.org/from",
                 "params": {"k": f"{mark:016x}"}}
 

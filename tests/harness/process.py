@@ -49,6 +49,7 @@ class TrackerProcess:
             "Spool": {"SegmentBytes": 4 << 20},
             **config,
         }
+        self.environment: dict[str, str] = {}  # laid over this process's own
         self.child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,16 +68,17 @@ class TrackerProcess:
         path.write_text(json.dumps(self.config))
         log = (self.folder / "log").open("ab")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "tracker", str(path)], cwd=self.folder, stdout=log, stderr=log)
+            [sys.executable, "-m", "tracker", str(path)], cwd=self.folder, stdout=log, stderr=log,
+            env={**os.environ, **self.environment})
         log.close()
         if wait:
             self.wait_until_ready()
         return self
 
-    def wait_until_ready(self) -> None:
-        """Wait until the edge answers and the embedded store takes rows."""
+    def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
+        """Wait until the edge answers and all stores take rows."""
         try:
-            eventually(self._is_ready, START_SECONDS, "tracker is ready")
+            eventually(self._is_ready, seconds, "tracker is ready")
         except AssertionError as error:
             raise AssertionError(f"{error}; log: {self.log()[-3000:]}") from None
 
@@ -150,8 +152,14 @@ class TrackerProcess:
 
     def sql(self, query: str, **params: str) -> list[dict[str, Any]]:
         """Rows of the embedded store."""
-        fields = {"default_format": "JSONEachRow",
-                  **{f"param_{name}": value for name, value in params.items()}}
+        return self._ask(query, {f"param_{name}": value for name, value in params.items()})
+
+    def sql_of(self, store: str, query: str) -> list[dict[str, Any]]:
+        """Rows of another store, asked through the tracker."""
+        return self._ask(query, {"store": store})
+
+    def _ask(self, query: str, more: dict[str, str]) -> list[dict[str, Any]]:
+        fields = {"default_format": "JSONEachRow", **more}
         url = f"http://127.0.0.1:{self.query_port}/?{urllib.parse.urlencode(fields)}"
         request = urllib.request.Request(url, data=query.encode(), method="POST")
         try:
