@@ -25,8 +25,11 @@ class Verdict:
 
         Gives the number of its events. Raises `Broken`.
         """
-        self._wait_until_landed()
         acknowledged = set().union(*(one.acknowledged for one in sent))
+        self._tracker.flush()
+        early = acknowledged - self._rows("chdb", name).keys() - self._arena.destroyed
+        _expect("chdb", "not there after a flush", early)
+        self._wait_until_landed()
         unknown = set().union(*(one.unknown for one in sent))
         found = {store: self._rows(store, name) for store in STORES}
         for store, rows in found.items():
@@ -46,7 +49,6 @@ class Verdict:
             return all(state["reachable"] and state["lag_events"] == 0
                        for state in self._tracker.health()["stores"].values())
         try:
-            self._tracker.flush()
             eventually(landed, _LANDED_SECONDS, "all stores have all batches")
             eventually(self._is_well, 15, "/health says that all is well")
         except (AssertionError, OSError) as error:
