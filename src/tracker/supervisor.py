@@ -42,6 +42,8 @@ class _Process:
     started: float = 0.0
     next_start: float = 0.0
     pause: float = 0.0
+    written: int = 0  # when `told` was written, by the system's clock, which may jump
+    heard: float = 0.0  # when that changed (monotonic seconds)
 
     def look(self, now: float) -> None:
         """Start it if it does not run and its pause is over."""
@@ -54,12 +56,13 @@ class _Process:
             self._launch(now)
 
     def _is_silent(self, now: float) -> bool:
-        if now - self.started < _SILENT_SECONDS:
-            return False
         try:
-            return time.time() - self.told.stat().st_mtime > _SILENT_SECONDS
+            written = self.told.stat().st_mtime_ns
         except OSError:  # no snapshot: it starts, or the disk is full
             return False
+        if written != self.written:
+            self.written, self.heard = written, now
+        return now - max(self.heard, self.started) > _SILENT_SECONDS
 
     def _launch(self, now: float) -> None:
         self.started = now

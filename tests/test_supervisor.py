@@ -1,0 +1,62 @@
+"""A process that tells nothing of itself is ended, and only that one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tracker.supervisor import _SILENT_SECONDS, _Process
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[_Process]:
+    """A process that does nothing, with the file that it would write; started at 0 seconds."""
+    told = tmp_path / "w0.json"
+    told.touch()
+    started: list[subprocess.Popen[bytes]] = []
+
+    def launch() -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"]))
+        return started[-1]
+
+    made = _Process("w0", launch, told)
+    made.look(0.0)
+    made.look(1.0)
+    yield made
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def lives(process: _Process) -> bool:
+    """Whether it is still the first one, and runs."""
+    time.sleep(0.1)
+    return process.started == 0.0 and process.child is not None and process.child.poll() is None
+
+
+def test_a_process_is_ended_after_it_has_told_nothing_for_long(process: _Process) -> None:
+    process.look(_SILENT_SECONDS)
+    assert lives(process)
+    process.look(_SILENT_SECONDS + 2)
+    assert not lives(process)
+
+
+def test_a_clock_that_jumps_ahead_makes_no_process_silent(process: _Process) -> None:
+    day_ago = time.time() - 86_400  # what was written before the jump looks old behind it
+    for second in range(int(_SILENT_SECONDS) * 2):
+        os.utime(process.told, (day_ago + second, day_ago + second))
+        process.look(float(second))
+    assert lives(process)
+
+
+def test_a_clock_that_jumps_back_hides_no_silence(process: _Process) -> None:
+    tomorrow = time.time() + 86_400
+    os.utime(process.told, (tomorrow, tomorrow))
+    process.look(2.0)
+    process.look(_SILENT_SECONDS + 3)
+    assert not lives(process)
