@@ -10,7 +10,7 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-full bench-smoke bench-setup docs demo schema lock audit sbom wheels build clean
+	bench-full bench-smoke bench-setup chaos docs demo schema lock audit sbom wheels build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
 
 bench-setup: $(READY) ## bring what the benchmark compares with (Debian, as root)
 	bench/setup.sh
+
+chaos: $(READY) ## hurt a tracker in every way, ROUNDS (100) of them, chosen by SEED
+	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) --rounds $(or $(ROUNDS),100) \
+	  $(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults $(FAULTS))
 
 docs: $(READY) ## make the reference pages of what the code says
 	$(BIN)/python docs/generate.py
