@@ -1,6 +1,7 @@
-"""A process that tells nothing of itself is ended, and only that one."""
+"""A process that tells nothing of itself is ended, and only that one; pauses end nothing."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,3 +61,22 @@ def test_a_clock_that_jumps_back_hides_no_silence(process: _Process) -> None:
     process.look(2.0)
     process.look(_SILENT_SECONDS + 3)
     assert not lives(process)
+
+
+def test_a_pause_of_the_supervisor_is_no_reason_to_stop() -> None:
+    program = ("import signal, tracker.supervisor as s;"
+               " signal.pthread_sigmask(signal.SIG_BLOCK, s._SIGNALS);"
+               " print('watching', flush=True); s._watch([]); print('told to stop', flush=True)")
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
+                          text=True) as watching:
+        assert watching.stdout is not None
+        assert "watching\n" == watching.stdout.readline()
+        for _ in range(2):
+            time.sleep(0.3)
+            watching.send_signal(signal.SIGSTOP)
+            time.sleep(1.5)
+            watching.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        assert watching.poll() is None
+        watching.send_signal(signal.SIGTERM)
+        assert "told to stop\n" == watching.stdout.readline()

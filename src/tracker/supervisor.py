@@ -20,7 +20,8 @@ from tracker.child import Task, start
 from tracker.errors import ConfigError, TrackerError
 from tracker.settings import Listener, Settings
 
-_SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+_STOP = frozenset({signal.SIGTERM, signal.SIGINT})
+_SIGNALS = frozenset({signal.SIGCHLD, *_STOP})
 _LOOK_SECONDS = 1.0
 _STEADY_SECONDS = 30.0  # whoever ran this long is started again at once
 _LONGEST_PAUSE = 5.0
@@ -206,7 +207,8 @@ def _start(task: Task, lock: int) -> subprocess.Popen[bytes]:
 def _watch(processes: list[_Process]) -> None:
     while True:
         got = signal.sigtimedwait(_SIGNALS, _LOOK_SECONDS)
-        if got is not None and got.si_signo != signal.SIGCHLD:
+        # Continued after a pause longer than the wait, it gives a signal number that means nothing.
+        if got is not None and got.si_signo in _STOP:
             return
         for process in processes:
             process.look(time.monotonic())
