@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from chaos.arena import Arena, Broken
@@ -89,10 +90,11 @@ def _run(arena: Arena, seed: int, first: int, rounds: int, faults: dict[str, Fau
         now = time.monotonic()
         try:
             new, sent = _round(arena, verdict, seed, number, steps[number - 1], faults, again)
-        except (Broken, AssertionError, OSError) as error:
+        except Exception as error:  # whatever it is, the round is not clean
+            where = "" if isinstance(error, Broken) else f"\n{traceback.format_exc(limit=-6)}"
             struck = " then ".join(step.fault for step in steps[number - 1])
             print(f"\nFAILED: SEED={seed}, round {number}: {struck}{_told(arena)}\n"
-                  f"  {type(error).__name__}: {error}\n"
+                  f"  {type(error).__name__}: {error}{where}\n"
                   f"  replay: make chaos SEED={seed} FIRST={number} ROUNDS=1; with all before it:"
                   f" make chaos SEED={seed} FIRST={first} ROUNDS={number - first + 1}", flush=True)
             return False

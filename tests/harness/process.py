@@ -142,7 +142,11 @@ class TrackerProcess:
 
     def health(self) -> dict[str, Any]:
         """What /health says."""
-        return dict(json.loads(self.request("GET", "/health")[2]))
+        status, _, body = self.request("GET", "/health")
+        said = dict(json.loads(body))
+        if "stores" not in said:
+            raise AssertionError(f"/health: {status}, {said}; log: {self.log()[-2000:]}")
+        return said
 
     def metric(self, sample: str) -> float:
         """The value of one line of /metrics, as `name{label="value"}`."""

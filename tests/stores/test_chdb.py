@@ -1,7 +1,10 @@
 """The embedded store where it differs from others: kills, refusals, and what is wrong with it."""
 
 import json
+import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -147,6 +150,42 @@ def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: s
     _run(CHILD, tmp_path, "1")
 
     assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
+
+
+MERGE = """
+import sys
+from pathlib import Path
+from tracker.stores.chdb import ChdbStore
+from tracker.stores.engine import Engine
+engine = Engine(Path(sys.argv[1]))
+store = ChdbStore("chdb", engine)
+store.open()
+for table in ("events", "hits", "dailies", "hosts", "accounting"):
+    store.rows(f"OPTIMIZE TABLE sfpla.{table} FINAL")
+store.close()
+engine.close()
+"""
+
+
+def test_what_a_merge_makes_is_synced_before_it_takes_its_place(tmp_path: Path) -> None:
+    """What was merged may be deleted from then on: at the next start, without waiting."""
+    if shutil.which("strace") is None:
+        assert not os.environ.get("CI"), "strace is missing; apt-get install strace"
+        pytest.skip("needs strace")
+    for n in (1, 2):
+        make_batch(tmp_path, n, EVERYWHERE)
+    _run(CHILD, tmp_path, "1")
+    trace = tmp_path / "trace"
+    subprocess.run(["strace", "-f", "-y", "-qq", "-o", trace, "-e", "trace=rename,fdatasync,fsync",
+                    sys.executable, "-c", MERGE, tmp_path / "db"], check=True, timeout=60)
+    calls = trace.read_text().splitlines()
+
+    merged = [(at, name[1]) for at, call in enumerate(calls)
+              if (name := re.search(r'rename\("([^"]*/tmp_merge_[^"]*)/"', call))]
+    assert len(merged) >= 5
+    unsynced = [name for at, name in merged
+                if not any("sync(" in call and f"{name}/data" in call for call in calls[:at])]
+    assert [] == unsynced
 
 
 def _run(*words: object) -> str:

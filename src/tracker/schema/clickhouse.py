@@ -18,7 +18,7 @@ Each costs open files and time in every insert, so a client that invents keys mu
 _PACKED_BYTES = 32 << 20  # smaller parts are one file: half the cost of a small insert
 
 _SETTINGS = (
-    "fsync_after_insert = 1, fsync_part_directory = 1,"
+    "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
     f" non_replicated_deduplication_window = {WINDOW},"
     f" min_bytes_for_full_part_storage = {_PACKED_BYTES},"
     " min_level_for_wide_part = 2"
