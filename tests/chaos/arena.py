@@ -88,11 +88,12 @@ class Arena:
                 os.kill(pid, number)
 
     def revive(self) -> None:
-        """Start the tracker where its supervisor has ended: what a service manager does."""
+        """Start the tracker where a fault has ended it; it must not have ended by itself."""
         child = self.tracker.child
         if child is not None and child.poll() is not None:
-            self.tracker.child = None
-        if self.tracker.child is None:
+            raise Broken(f"the supervisor ended by itself with {child.returncode}:"
+                         f" {self.tracker.log()[-1500:]}")
+        if child is None:
             self.tracker.start(wait=False)
 
     def limit(self, pid: int, kind: int, most: int) -> None:
@@ -127,16 +128,10 @@ class Arena:
     def ready(self) -> None:
         """End all faults and wait until the tracker is well."""
         self.mend()
-        until = time.monotonic() + READY_SECONDS
-        while True:
-            self.revive()
-            try:
-                self.tracker.wait_until_ready(max(until - time.monotonic(), 1.0))
-            except AssertionError as error:
-                if "ended with" not in str(error) or time.monotonic() > until:
-                    raise Broken(str(error)) from None
-            else:
-                return
+        try:
+            self.tracker.wait_until_ready(READY_SECONDS)
+        except AssertionError as error:
+            raise Broken(str(error)) from None
 
     def _mend(self) -> None:
         self.control.mend()

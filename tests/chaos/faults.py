@@ -58,6 +58,7 @@ def kill_supervisor(arena: Arena, dice: random.Random) -> None:
     arena.send([arena.pid("supervisor")], signal.SIGKILL)
     if arena.tracker.child is not None:
         arena.tracker.child.wait(10)
+        arena.tracker.child = None
 
 
 def kill_all(arena: Arena, dice: random.Random) -> None:

@@ -94,7 +94,7 @@ def test_the_verdict_sees_what_is_lost_or_never_was_sent_and_damage_is_named(
 
         more = sent_by(arena, "two", 2)
         known = sorted(more.acknowledged)
-        with pytest.raises(Broken, match="1 events acknowledged and lost|not there after a flush"):
+        with pytest.raises(Broken, match="1 events not there after a flush: ffff"):
             verdict.judge("two", [Sent({*known, "f" * 16})])
         with pytest.raises(Broken, match=f"1 events there and never sent: {known[0]}"):
             verdict.judge("two", [Sent({*known[1:]})])
