@@ -84,7 +84,8 @@ def _run(arena: Arena, seed: int, first: int, rounds: int, faults: dict[str, Fau
     """Run rounds until one fails; whether none did."""
     began, events = time.monotonic(), 0
     arena.tracker.start()
-    verdict, again = Verdict(arena), []
+    verdict = Verdict(arena)
+    again: list[list[dict[str, object]]] = []
     steps = plan(seed, list(faults), first - 1 + rounds)
     for number in range(first, first + rounds):
         now = time.monotonic()
