@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tracker.config.check import refusals
-from tracker.durable import replace_durably
+from tracker.durable import Files, write_file
 from tracker.errors import ConfigError
 from tracker.settings import Settings
 from tracker.tls import self_signed
@@ -39,7 +39,7 @@ def _with_private_key(settings: Settings) -> Settings:
 
 def _private_key(path: Path) -> bytes:
     if not path.exists():
-        replace_durably(path, secrets.token_bytes(_KEY_BYTES))
+        write_file(Files(), path, secrets.token_bytes(_KEY_BYTES))
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise ConfigError(f"{path}: must hold {_KEY_BYTES} bytes; bring it back from a backup, or"

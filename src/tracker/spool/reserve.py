@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from tracker.spool.files import DIRECTORY_MODE, Files
+from tracker.durable import Files, make_directory
 
 MOST_BYTES = 256 << 20
 
@@ -22,8 +22,8 @@ class Reserve:
         """Take the space; False, with nothing taken, when there is not enough."""
         if self.held or self._size <= 0:
             return self.held
-        self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         try:
+            make_directory(self._files, self._path.parent)
             if self._free() < self._size:  # trying would take what others need now
                 return False
             descriptor = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
