@@ -101,8 +101,13 @@ def remove(files: Files, path: Path) -> None:
 
 
 def make_directory(files: Files, path: Path) -> None:
-    """Make a directory, if it is not there, and what is missing above it; all names durable."""
+    """Make a directory, if it is not there, and what is missing above it; all names durable.
+
+    One that is there is synced too: who made it may have been killed before that.
+    """
     if path.is_dir():
+        with contextlib.suppress(PermissionError):  # what may not be read was not made by us
+            files.sync_directory(path.parent)
         return
     make_directory(files, path.parent)
     with contextlib.suppress(FileExistsError):

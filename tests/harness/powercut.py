@@ -260,4 +260,5 @@ class Disk(Files):
                    lambda _: self._folder(path.parent).change(None, path.name, Folder()))
 
     def sync_directory(self, path: Path) -> None:
-        self._step(lambda: None, lambda _: None, lambda: self._folder(path).sync())
+        if path.is_relative_to(self.root):  # what lies above is there for good
+            self._step(lambda: None, lambda _: None, lambda: self._folder(path).sync())

@@ -46,6 +46,7 @@ class DeadLetters:
         for n, path in self._files():
             if n > newest:
                 self.files.unlink(path)
+        self.files.sync_directory(self.directory)  # else they come back as those of another batch
 
     def write(self, n: int, letters: Sequence[DeadLetter]) -> None:
         """Make the letters of batch `n` durable, before it is sealed."""

@@ -74,6 +74,7 @@ class BatchFiles:
     def open(self) -> None:
         """Read all manifests and delete what was never sealed."""
         make_directory(self._files, self.directory)
+        self._files.sync_directory(self.directory)  # of a process killed before it synced a name
         self._read_folded()
         for _, path in self._numbered("json"):
             self._read_manifest(path)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tracker.config.check import refusals
-from tracker.durable import Files, write_file
+from tracker.durable import Files, make_directory, write_file
 from tracker.errors import ConfigError
 from tracker.settings import Settings
 from tracker.tls import self_signed
@@ -23,7 +23,7 @@ def prepare(settings: Settings) -> Settings:
     if reasons:
         raise ConfigError("\n".join(reasons))
     try:
-        settings.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(Files(), settings.data_directory)
         return _with_certificate(_with_private_key(settings))
     except OSError as error:
         raise ConfigError(f"DataDirectory: {error.filename or settings.data_directory}:"

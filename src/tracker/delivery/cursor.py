@@ -42,6 +42,7 @@ class Cursor:
             self.position = read_state(path, Position, "delete it, and all batches that are still"
                                       " kept are landed again; the store skips what it has")
             if self.position.sequencer == sequencer:
+                self._files.sync_directory(path.parent)  # rows that landed are deleted by it
                 return
         make_directory(self._files, path.parent)
         missed = [Gap(1, oldest_kept - 1)] if oldest_kept > 1 else []

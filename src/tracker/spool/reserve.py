@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from tracker.durable import Files, make_directory
+from tracker.durable import DIRECTORY_MODE, Files
 
 MOST_BYTES = 256 << 20
 
@@ -23,7 +23,7 @@ class Reserve:
         if self.held or self._size <= 0:
             return self.held
         try:
-            make_directory(self._files, self._path.parent)
+            self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             if self._free() < self._size:  # trying would take what others need now
                 return False
             descriptor = self._files.open(self._path, os.O_RDWR | os.O_CREAT)
