@@ -17,9 +17,9 @@ from pathlib import Path
 
 import uvloop
 
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
 from tracker.settings import SpoolSettings
-from tracker.spool.files import Files
 from tracker.spool.reader import SpoolReader
 from tracker.spool.writer import Spool
 

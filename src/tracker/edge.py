@@ -18,6 +18,7 @@ import uvloop
 from tracker import __version__
 from tracker.door.door import Door
 from tracker.door.handover import Application
+from tracker.durable import usage
 from tracker.errors import ConfigError
 from tracker.intake import Intake
 from tracker.logs import set_up_logs
@@ -31,7 +32,6 @@ from tracker.metrics import (
     read_store,
 )
 from tracker.settings import Listener, Settings
-from tracker.spool.files import usage
 from tracker.spool.writer import Spool
 from tracker.web.app import Overview, application, redirect_application
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tracker.durable import replace_durably
+from tracker.durable import Files, make_directory, write_file
 
 _LIFETIME = timedelta(days=825)  # the most that Apple's clients take
 _RENEW = timedelta(days=30)
@@ -26,8 +26,8 @@ def self_signed(directory: Path, now: datetime | None = None) -> tuple[Path, Pat
     now = datetime.now(UTC) if now is None else now
     path = directory / "self-signed.pem"
     if not path.exists() or _expires(path) < now + _RENEW:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_durably(path, _make(now))
+        make_directory(Files(), directory)
+        write_file(Files(), path, _make(now))
     return path, path
 
 

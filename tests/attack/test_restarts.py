@@ -110,7 +110,7 @@ GARBAGE = b"garbage\0\xff\n"
 LEFT: dict[str, dict[str, bytes]] = {
     "strange files, no spools and a batch never sealed": dict.fromkeys((
         "garbage", "spool/garbage", "spool/w0/garbage", "spool/w0/99.segment",
-        "spool/w0/0000000000000099.segment.tmp", "spool/empty/x", "spool/odd/id",
+        "spool/w0/0000000000000099.segment.new", "spool/empty/x", "spool/odd/id",
         "batches/x.arrow", "batches/x.json", "batches/1 copy.json", "batches/x.eids",
         "batches/000000000099.new", "batches/000000000099.arrow",
         "batches/000000000099-000000000099.eids", "cursors/chdb.json.new", "cursors/other.json",

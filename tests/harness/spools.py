@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
 from tracker.settings import SpoolSettings
-from tracker.spool.files import Files
 from tracker.spool.layout import segment_path
 from tracker.spool.reader import Record, SpoolReader
 from tracker.spool.segment import (

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.disk import FailingFiles, ForgetfulFiles, LostSyncFiles
+from harness.disk import FailingFiles, LostSyncFiles
+from harness.powercut import Disk
 from harness.spools import Answers, fill, make_spool, read_all, read_fresh
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
-from tracker.spool.files import Files
 from tracker.spool.reader import SpoolReader
 from tracker.spool.writer import Spool
 
-SETUP_CALLS = 10
+SETUP_CALLS = 13
 """A spool's first opening writes its id and its mark; that they fail is said by `open`."""
 FAULTS = [errno.ENOSPC, errno.EIO, errno.EINTR, "short"]
 
@@ -166,9 +167,10 @@ def test_a_full_disk_refuses_at_once_and_recovers_by_itself(tmp_path: Path) -> N
 @pytest.mark.parametrize("seed", range(120))
 def test_a_power_cut_at_any_call_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
-    files = ForgetfulFiles(cut=4 + seed)
-    answers = Answers(counts=lambda: not files.off)
-    spool = make_spool(tmp_path / "before", answers, files=files)
+    disk = Disk(tmp_path / "before")
+    disk.strike(7 + seed, power=True, dice=dice)
+    answers = Answers(counts=lambda: not disk.off)
+    spool = make_spool(disk.root / "w0", answers, files=disk)
     spool.open()
     records = records_of(60)
     drive(spool, answers, records)
@@ -176,8 +178,7 @@ def test_a_power_cut_at_any_call_loses_nothing_acknowledged(tmp_path: Path, seed
     acknowledged = [waiter for waiter in answers.acknowledged if isinstance(waiter, bytes)]
 
     for again in range(3):
-        after = tmp_path / f"after{again}"
-        files.crash(after, dice)
+        after = disk.again(tmp_path / f"after{again}", power=True, dice=dice).root / "w0"
         if not (after / "id").exists():
             assert [] == acknowledged
             continue

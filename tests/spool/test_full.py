@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.spools import Answers, make_spool, read_all
+from tracker.durable import usage
 from tracker.errors import SpoolUnavailable
-from tracker.spool.files import usage
 from tracker.spool.reader import SpoolReader
 from tracker.spool.reserve import Reserve
 

@@ -18,8 +18,8 @@ from harness.spools import (
     read_all,
     read_fresh,
 )
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
-from tracker.spool.files import Files
 from tracker.spool.layout import generations
 from tracker.spool.mark import Mark, MarkReader, MarkWriter
 from tracker.spool.reader import Record, SpoolReader

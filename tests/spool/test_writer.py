@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.spools import Answers, fill, make_spool, read_all, read_fresh
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
-from tracker.spool.files import Files
 from tracker.spool.layout import generations, segment_path
 from tracker.spool.reader import SpoolReader
 from tracker.spool.segment import FIRST_GROUP

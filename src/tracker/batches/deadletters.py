@@ -1,12 +1,12 @@
 """What could not be understood or landed, with its raw bytes and the reason: kept, not lost."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from tracker.durable import replace_durably, sync_directory
+from tracker.durable import Files, make_directory, remove, write_file
 
 WHOLE = -1
 _DAY_NS = 86_400_000_000_000
@@ -38,27 +38,29 @@ class DeadLetters:
     """A file of JSON lines per batch (mode 0600): `<n>.jsonl`, and `<n>-<store>.refused`."""
 
     directory: Path
+    files: Files = field(default_factory=Files)
 
     def open(self, newest: int) -> None:
         """Delete letters of batches that were never sealed."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self.files, self.directory)
         for n, path in self._files():
             if n > newest:
-                path.unlink()
+                self.files.unlink(path)
+        self.files.sync_directory(self.directory)  # else they come back as those of another batch
 
     def write(self, n: int, letters: Sequence[DeadLetter]) -> None:
         """Make the letters of batch `n` durable, before it is sealed."""
         path = self._path(n)
         if letters:
-            replace_durably(path, b"".join(_line(letter) for letter in letters))
+            write_file(self.files, path, *map(_line, letters))
         elif path.exists():
-            path.unlink()
-            sync_directory(self.directory)
+            self.files.unlink(path)
+            self.files.sync_directory(self.directory)
 
     def refuse(self, n: int, row: int, refused: RefusedRow) -> None:
         """Set aside a row that a store refused; the same row again changes nothing."""
         path = self.directory / f"{n:012d}-{refused.store}-{row:06d}.refused"
-        replace_durably(path, _line(refused))
+        write_file(self.files, path, _line(refused))
 
     def letters(self) -> Iterator[tuple[int, int, DeadLetter]]:
         """All letters as (batch, line, letter), oldest first."""
@@ -73,15 +75,15 @@ class DeadLetters:
 
     def forget(self, n: int) -> None:
         """Delete the letters of batch `n`."""
-        self._path(n).unlink(missing_ok=True)
-        sync_directory(self.directory)
+        remove(self.files, self._path(n))
+        self.files.sync_directory(self.directory)
 
     def expire(self, now: int, days: float) -> None:
         """Delete what is older than `days`; `now` in nanoseconds since 1970."""
         limit = now / 1e9 - days * _DAY_NS / 1e9
         for path in self.directory.iterdir():
             if path.stat().st_mtime < limit:
-                path.unlink(missing_ok=True)
+                remove(self.files, path)
 
     def _files(self) -> list[tuple[int, Path]]:
         """The files of letters with the numbers of their batches; no others that lie here."""

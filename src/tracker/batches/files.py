@@ -8,7 +8,8 @@ import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
-from tracker.durable import read_json, replace_durably, sync_directory, write_durably
+from tracker.durable import Files, make_directory, remove, write_file
+from tracker.state import read_state, write_state
 
 _RESTORE = "restore it from a backup; without it, what is sealed and landed is not known"
 KEPT_MANIFESTS = 2_000
@@ -62,8 +63,9 @@ class BatchFiles:
     Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, files: Files | None = None) -> None:
         self.directory = directory
+        self._files = files or Files()
         self.totals = Totals()
         self._manifests: dict[int, Manifest] = {}
         self._folded = Folded()
@@ -71,7 +73,8 @@ class BatchFiles:
 
     def open(self) -> None:
         """Read all manifests and delete what was never sealed."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self._files, self.directory)
+        self._files.sync_directory(self.directory)  # of a process killed before it synced a name
         self._read_folded()
         for _, path in self._numbered("json"):
             self._read_manifest(path)
@@ -87,9 +90,8 @@ class BatchFiles:
         What must be durable with the batch (ids, dead letters) was written before this call.
         Raises `OSError` when the disk takes no more; then nothing changed.
         """
-        write_durably(self.arrow_path(manifest.n), lambda sink: _write_table(sink, table))
-        sync_directory(self.directory)
-        replace_durably(self.manifest_path(manifest.n), msgspec.json.encode(manifest))
+        write_file(self._files, self.arrow_path(manifest.n), _content(table))
+        write_state(self._files, self.manifest_path(manifest.n), manifest)
         self._manifests[manifest.n] = manifest
         self.newest = manifest
         self.totals.add(manifest)
@@ -113,7 +115,7 @@ class BatchFiles:
 
     def delete_rows(self, n: int) -> None:
         """Forget the rows of batch `n`; its manifest stays."""
-        self.arrow_path(n).unlink(missing_ok=True)
+        remove(self._files, self.arrow_path(n))
 
     def fold(self, landed: int) -> None:
         """Fold the oldest manifests up to batch `landed` once there are many.
@@ -128,9 +130,9 @@ class BatchFiles:
             hour = manifest.sealed_at // 3_600_000_000_000
             self._folded.hours.setdefault(hour, Totals()).add(manifest)
         self._folded.through = foldable[-1]
-        replace_durably(self.directory / "folded", msgspec.json.encode(self._folded))
+        write_state(self._files, self.directory / "folded", self._folded)
         for n in foldable:
-            self.manifest_path(n).unlink(missing_ok=True)
+            remove(self._files, self.manifest_path(n))
 
     def usage(self) -> int:
         """Bytes of all files here."""
@@ -153,14 +155,14 @@ class BatchFiles:
     def _read_folded(self) -> None:
         path = self.directory / "folded"
         if path.exists():
-            self._folded = read_json(path, Folded, _RESTORE)
+            self._folded = read_state(path, Folded, _RESTORE)
         for totals in self._folded.hours.values():
             self.totals.merge(totals)
 
     def _read_manifest(self, path: Path) -> None:
-        manifest = read_json(path, Manifest, _RESTORE)
+        manifest = read_state(path, Manifest, _RESTORE)
         if manifest.n <= self._folded.through:
-            path.unlink()
+            self._files.unlink(path)
         else:
             self._manifests[manifest.n] = manifest
 
@@ -168,17 +170,19 @@ class BatchFiles:
         newest = self.newest.n if self.newest else self._folded.through
         for n, path in self._numbered("arrow"):
             if n > newest:
-                path.unlink()
+                self._files.unlink(path)
         for path in self.directory.glob("*.new"):
-            path.unlink()
+            self._files.unlink(path)
 
 
-def _write_table(sink: object, table: pa.Table) -> None:
-    """One record batch, so that every store sees the rows in the same pieces."""
+def _content(table: pa.Table) -> memoryview:
+    """An Arrow file of one record batch, so that every store sees the rows in the same pieces."""
     rows = table.combine_chunks().to_batches()
+    sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         for batch in rows:
             writer.write_batch(batch)
+    return memoryview(sink.getvalue())
 
 
 def _add_reasons(sums: dict[str, int], more: dict[str, int]) -> None:

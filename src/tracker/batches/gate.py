@@ -3,7 +3,6 @@
 import contextlib
 import re
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from tracker.durable import sync_directory, write_durably
+from tracker.durable import Files, make_directory, remove, write_file
 
 ENTRY = np.dtype([
     ("print", "<u8"),  # keyed fingerprint of the id; entries are sorted by it
@@ -68,19 +67,23 @@ class EidGate:
     keys: tuple[int, int]
     days: float
     max_entries: int
+    files: Files = field(default_factory=Files)
     evicted: int = 0
     damaged: int = 0
     _runs: list[Run] = field(default_factory=list)
 
     def open(self, newest: int) -> None:
         """Read the ids of batches up to `newest`; files of batches never sealed are deleted."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self.directory.glob("*.new"):
-            path.unlink()
+        make_directory(self.files, self.directory)
         runs = [self._read(path, int(name[1]), int(name[2]))
                 for path in sorted(self.directory.iterdir())
                 if (name := _NAME.fullmatch(path.name))]
-        self._runs = _without_merged(sorted((run for run in runs if run), key=_by_age), newest)
+        self._runs = []
+        for run in sorted((run for run in runs if run), key=_by_age):
+            if run.last > newest or (self._runs and run.last <= self._runs[-1].last):
+                self.files.unlink(run.path)  # never sealed; or a merge took it in before a crash
+            else:
+                self._runs.append(run)
 
     @property
     def entries(self) -> int:
@@ -159,7 +162,6 @@ class EidGate:
             entries = np.concatenate([run.entries() for run in tail])
             entries.sort(order="print")
             merged = self._save(tail[0].first, tail[-1].last, tail[-1].sealed, entries)
-            sync_directory(self.directory)
             del self._runs[-len(tail):]
             for run in tail:
                 self._forget(run)
@@ -184,9 +186,7 @@ class EidGate:
         path = self.directory / f"{first:012d}-{last:012d}.eids"
         content = entries.tobytes()
         header = np.array([(_MAGIC, sealed, len(entries), zlib.crc32(content))], _HEADER)
-        new = path.with_suffix(".new")
-        write_durably(new, lambda file: (file.write(header.tobytes()), file.write(content)))
-        new.replace(path)
+        write_file(self.files, path, header.tobytes(), content)
         return Run(path, first, last, sealed, entries["print"].copy())
 
     def _read(self, path: Path, first: int, last: int) -> Run | None:
@@ -195,7 +195,7 @@ class EidGate:
         if header is None or header["magic"] != _MAGIC \
                 or zlib.crc32(content[_HEADER.itemsize:]) != header["crc"]:
             self.damaged += 1
-            path.rename(path.with_suffix(".damaged"))
+            self.files.rename(path, path.with_suffix(".damaged"))
             log.error("ids are damaged: repeats of these batches will count as new",
                       first=first, last=last, set_aside=path.with_suffix(".damaged").name)
             return None
@@ -203,22 +203,11 @@ class EidGate:
         return Run(path, first, last, int(header["sealed"]), prints)
 
     def _forget(self, run: Run) -> None:
-        run.path.unlink(missing_ok=True)
+        remove(self.files, run.path)
 
 
 def _by_age(run: Run) -> tuple[int, int]:
     return run.first, -run.last
-
-
-def _without_merged(runs: Iterable[Run], newest: int) -> list[Run]:
-    """Drop runs that a merge took in before a crash, and ids of a batch that was never sealed."""
-    kept: list[Run] = []
-    for run in runs:
-        if run.last > newest or (kept and run.last <= kept[-1].last):
-            run.path.unlink()
-        else:
-            kept.append(run)
-    return kept
 
 
 def _level(run: Run) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.durable import read_json, replace_durably
+from tracker.durable import Files, make_directory
+from tracker.state import read_state, write_state
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -19,13 +20,14 @@ class Identity(msgspec.Struct, frozen=True):
     gate_keys: tuple[int, int]
 
 
-def identity(directory: Path) -> Identity:
+def identity(directory: Path, files: Files | None = None) -> Identity:
     """Read the identity in `directory`, or make one."""
     path = directory / "sequencer.json"
     if path.exists():
-        return read_json(path, Identity, "restore it from a backup; without it, stores take repeats"
-                         " for new")
+        return read_state(path, Identity, "restore it from a backup; without it, stores take"
+                          " repeats for new")
     made = Identity(secrets.token_hex(8), (secrets.randbits(64), secrets.randbits(64)))
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_durably(path, msgspec.json.encode(made))
+    files = files or Files()
+    make_directory(files, directory)
+    write_state(files, path, made)
     return made

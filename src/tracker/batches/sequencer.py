@@ -16,6 +16,7 @@ from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
+from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
@@ -51,7 +52,7 @@ class Sequencer:
         self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
         refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = time.time_ns, disk: Files | None = None,
     ) -> None:
         self.counts = SequencerCounts()
         self.last_error: str | None = None
@@ -67,6 +68,7 @@ class Sequencer:
         self._on_sealed = on_sealed
         self._on_disk_error = on_disk_error
         self._clock = clock
+        self._disk = disk or Files()
         self._sources: dict[str, _Source] = {}
         self._strange: set[str] = set()
         self._looked = float("-inf")
@@ -118,7 +120,7 @@ class Sequencer:
         for directory in sorted(self._spools.iterdir()) if self._spools.exists() else ():
             if directory.name not in self._sources and (directory / "id").exists():
                 try:
-                    reader = SpoolReader(directory)
+                    reader = SpoolReader(directory, files=self._disk)
                 except SpoolUnavailable as error:
                     self._complain(directory.name, error)
                     continue

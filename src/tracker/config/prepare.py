@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tracker.config.check import refusals
-from tracker.durable import replace_durably
+from tracker.durable import Files, make_directory, write_file
 from tracker.errors import ConfigError
 from tracker.settings import Settings
 from tracker.tls import self_signed
@@ -23,7 +23,7 @@ def prepare(settings: Settings) -> Settings:
     if reasons:
         raise ConfigError("\n".join(reasons))
     try:
-        settings.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(Files(), settings.data_directory)
         return _with_certificate(_with_private_key(settings))
     except OSError as error:
         raise ConfigError(f"DataDirectory: {error.filename or settings.data_directory}:"
@@ -39,7 +39,7 @@ def _with_private_key(settings: Settings) -> Settings:
 
 def _private_key(path: Path) -> bytes:
     if not path.exists():
-        replace_durably(path, secrets.token_bytes(_KEY_BYTES))
+        write_file(Files(), path, secrets.token_bytes(_KEY_BYTES))
     key = path.read_bytes()
     if len(key) != _KEY_BYTES:
         raise ConfigError(f"{path}: must hold {_KEY_BYTES} bytes; bring it back from a backup, or"

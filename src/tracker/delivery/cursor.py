@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.durable import read_json, replace_durably
+from tracker.durable import Files, make_directory
+from tracker.state import read_state, write_state
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -31,16 +32,19 @@ class Position(msgspec.Struct):
 class Cursor:
     """A file per store with its `Position`."""
 
-    def __init__(self, path: Path, sequencer: str, oldest_kept: int) -> None:
+    def __init__(self, path: Path, sequencer: str, oldest_kept: int,
+                 files: Files | None = None) -> None:
         """A store without a file for this sequencer begins at the oldest batch still here."""
         self._path = path
+        self._files = files or Files()
         self._lock = threading.Lock()
         if path.exists():
-            self.position = read_json(path, Position, "delete it, and all batches that are still"
+            self.position = read_state(path, Position, "delete it, and all batches that are still"
                                       " kept are landed again; the store skips what it has")
             if self.position.sequencer == sequencer:
+                self._files.sync_directory(path.parent)  # rows that landed are deleted by it
                 return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(self._files, path.parent)
         missed = [Gap(1, oldest_kept - 1)] if oldest_kept > 1 else []
         self._save(Position(sequencer, oldest_kept - 1, missed))
 
@@ -82,5 +86,5 @@ class Cursor:
         return Position(self.position.sequencer, landed, gaps, suspended, rows)
 
     def _save(self, position: Position) -> None:
-        replace_durably(self._path, msgspec.json.encode(position))
+        write_state(self._files, self._path, position)
         self.position = position

@@ -7,8 +7,8 @@ import structlog
 
 from tracker.batches.files import BatchFiles
 from tracker.delivery.courier import Courier
+from tracker.durable import usage
 from tracker.settings import SpoolSettings
-from tracker.spool.files import usage
 
 _SUSPEND_SHARE = 0.8  # of the budget: others than critical stores are given up from here on
 _DAY_NS = 86_400_000_000_000

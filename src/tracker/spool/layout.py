@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from tracker.durable import Files, write_file
 from tracker.errors import SpoolCorrupt
-from tracker.spool.files import DIRECTORY_MODE, Files, write_file
 from tracker.spool.segment import FIRST_GROUP, SPOOL_ID_BYTES, SegmentHeader, decode_header
 
 LOCK_NAME = "lock"
@@ -29,13 +29,6 @@ def read_header(path: Path) -> SegmentHeader | None:
     """The header of a segment; None while it is made ready. Raises `SpoolCorrupt`."""
     with path.open("rb") as file:
         return decode_header(file.read(FIRST_GROUP))
-
-
-def make_directory(directory: Path) -> None:
-    """Make the spool's directory, for the owner alone, and its name durable."""
-    if not directory.is_dir():
-        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        Files().sync_directory(directory.parent)
 
 
 def read_id(directory: Path) -> str | None:

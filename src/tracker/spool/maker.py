@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from tracker.spool.files import Files, write_whole
+from tracker.durable import Files, write_whole
 from tracker.spool.layout import segment_path
 from tracker.spool.segment import FIRST_GROUP, SECTOR, next_group
 
@@ -118,7 +118,7 @@ class Maker:
 
     def _make(self, size: int, filled: bool) -> Blank:
         path = segment_path(self._directory, self._generation)
-        draft = path.with_name(path.name + ".tmp")
+        draft = path.with_name(path.name + ".new")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_DSYNC
         descriptor = self._files.open(draft, flags)
         try:

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from tracker.spool.files import Files, write_file
+from tracker.durable import Files, write_file
 
 MARK_NAME = "mark"
 _FILE_BYTES = 4096

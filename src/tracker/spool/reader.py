@@ -5,8 +5,8 @@ import logging
 import os
 from pathlib import Path
 
+from tracker.durable import Files, make_directory, write_file
 from tracker.errors import SpoolCorrupt, SpoolUnavailable
-from tracker.spool.files import DIRECTORY_MODE, Files, write_file
 from tracker.spool.layout import (
     DAMAGED_NAME,
     LOCK_NAME,
@@ -261,6 +261,6 @@ class SpoolReader:
     def _set_aside(self, generation: int, offset: int, data: bytes) -> None:
         """Keep damaged bytes for whoever may want to look, before reading goes on."""
         folder = self._directory / DAMAGED_NAME
-        folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+        make_directory(self._files, folder)
         if data:
             write_file(self._files, folder / f"{generation}-{offset}.bin", data)

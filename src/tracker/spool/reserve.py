@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from tracker.spool.files import DIRECTORY_MODE, Files
+from tracker.durable import DIRECTORY_MODE, Files
 
 MOST_BYTES = 256 << 20
 
@@ -22,8 +22,8 @@ class Reserve:
         """Take the space; False, with nothing taken, when there is not enough."""
         if self.held or self._size <= 0:
             return self.held
-        self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             if self._free() < self._size:  # trying would take what others need now
                 return False
             descriptor = self._files.open(self._path, os.O_RDWR | os.O_CREAT)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import NamedTuple
 
-from tracker.spool.files import Files
+from tracker.durable import Files
 from tracker.spool.resync import Found, find_headers
 from tracker.spool.segment import (
     CHECKED_BYTES,

@@ -13,10 +13,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from tracker.buckets import SECONDS_BUCKETS
+from tracker.durable import FILE_MODE, Files, make_directory, write_whole
 from tracker.errors import SpoolUnavailable
 from tracker.settings import SpoolSettings
-from tracker.spool.files import FILE_MODE, Files, write_whole
-from tracker.spool.layout import LOCK_NAME, generations, keep_id, make_directory
+from tracker.spool.layout import LOCK_NAME, generations, keep_id
 from tracker.spool.maker import RETRY_SECONDS, Blank, Maker
 from tracker.spool.mark import Mark, MarkWriter
 from tracker.spool.segment import (
@@ -168,7 +168,7 @@ class Spool:
         cannot be written.
         """
         try:
-            make_directory(self._directory)
+            make_directory(self._files, self._directory)
             self._take_lock()
             self.spool_id = keep_id(self._directory, self._files, self._random(SPOOL_ID_BYTES))
             self._mark = MarkWriter(self._directory, self._files)
