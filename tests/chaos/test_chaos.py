@@ -19,7 +19,7 @@ NAMES = [fault.name for fault in FAULTS]
 PROBE = """
 import os, pathlib, sys, time
 real = time.clock_gettime(time.CLOCK_REALTIME)
-from tracker.spool.files import Files, write_file
+from tracker.durable import Files, write_file
 path = pathlib.Path(sys.argv[1])
 try:
     write_file(Files(), path, b"whole" * 100)

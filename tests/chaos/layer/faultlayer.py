@@ -74,7 +74,7 @@ def install() -> None:
         return
     control = Control(Path(path))
     _wrap_clock(control)  # before anything takes the functions of `time` as they are
-    from tracker.spool.files import Files  # noqa: PLC0415 - the seam
+    from tracker.durable import Files  # noqa: PLC0415 - the seam
     _wrap_files(Files, control)
 
 
