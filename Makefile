@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+FUZZ := $(VENV)/.fuzz
 SUPPLY := build/supply
 TOOLS := $(SUPPLY)/bin
 LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -10,7 +11,8 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-full bench-smoke bench-setup chaos docs demo schema lock audit sbom wheels build clean
+	bench-full bench-smoke bench-setup chaos fuzz fuzz-short docs demo schema lock audit sbom \
+	wheels build clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,10 +42,10 @@ test-crash: $(READY) ## kill processes at random moments, 100 rounds
 	CRASH_ROUNDS=100 $(BIN)/pytest tests/crash
 
 fmt: $(READY) ## mend what ruff can mend
-	$(BIN)/ruff check --fix src tests bench docs examples
+	$(BIN)/ruff check --fix src tests bench fuzz docs examples
 
 lint: $(READY) ## ruff
-	$(BIN)/ruff check src tests bench docs examples
+	$(BIN)/ruff check src tests bench fuzz docs examples
 
 types: $(READY) ## mypy --strict
 	$(BIN)/mypy
@@ -67,6 +69,19 @@ chaos: $(READY) ## hurt a tracker in every way, ROUNDS (100) of them, chosen by 
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) --rounds $(or $(ROUNDS),100) \
 	  $(if $(FIRST),--first $(FIRST)) $(if $(FAULTS),--faults $(FAULTS))
 
+$(FUZZ): $(READY) locks/fuzz.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement locks/fuzz.txt
+	@touch $(FUZZ)
+
+# RUNS: inputs of each pure parser, instead of five minutes for all. HTTP, SPOOLS: inputs by
+# HTTP to a tracker, and files of spools. NAMES: some of what `python -m fuzz.run --list` tells.
+fuzz: $(FUZZ) ## throw bytes at every parser for five minutes; RUNS= HTTP= SPOOLS= NAMES=
+	$(BIN)/python -m fuzz.run $(NAMES) $(if $(RUNS),--runs $(RUNS)) --http $(or $(HTTP),0) \
+	  --spools $(or $(SPOOLS),0)
+
+fuzz-short: $(FUZZ) ## a second for every parser, a thousand inputs by HTTP and in files
+	$(BIN)/python -m fuzz.run --short --http 1000 --spools 1000
+
 docs: $(READY) ## make the reference pages of what the code says
 	$(BIN)/python docs/generate.py
 
@@ -86,9 +101,10 @@ lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.to
 	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group bench --group build \
 	  --constraint locks/run.txt --output-file locks/dev.txt
 	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
+	$(LOCK) --group pyproject.toml:fuzz --output-file locks/fuzz.txt
 
 audit: $(SUPPLY)/.installed ## look the locked versions up among known weaknesses (asks a service)
-	for lock in run dev supply; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes \
+	for lock in run dev supply fuzz; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes \
 	  --requirement locks/$$lock.txt || exit 1; done
 
 sbom: $(SUPPLY)/.installed ## what a running tracker is made of, as CycloneDX, in dist
@@ -106,4 +122,4 @@ build: $(READY) ## wheel and source archive in dist
 
 clean: ## remove what was built; keeps data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

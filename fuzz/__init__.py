@@ -1,0 +1,1 @@
+"""Fuzzing: whatever bytes come from outside, nothing crashes, hangs or grows."""

@@ -1,0 +1,208 @@
+"""Inputs to begin with, all of our own making, and the words that inputs are made of."""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import brotli
+import msgspec
+import zstandard
+
+from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.spool.segment import SegmentHeader, encode_header
+
+FOUND = Path(__file__).parent / "found"
+
+WORDS = (
+    "POST /tr/v1/tr/ HTTP/1.1\\x0d\\x0a", "GET /tr/v1/img/", "/tr/v1/str/", "/tr/v1/rdr/?url=",
+    "/tr/v1/xrdr/", "/tr/v1/pub/", "Content-Length: ", "Transfer-Encoding: chunked",
+    "Content-Encoding: gzip", "Content-Type: application/x-ndjson", "Cookie: vid=",
+    "Authorization: Basic ", "X-Forwarded-For: 10.0.0.1", "Forwarded: for=", "User: {",
+    "Expect: 100-continue", "Connection: close", "Upgrade: h2c", "Origin: https://a.example",
+    "\\x0d\\x0a", "\\x0d\\x0a\\x0d\\x0a", "\\x0a", "\\x00", "\\xff", "\\xef\\xbb\\xbf", "\\xc3\\xa9",
+    "%2F", "%00", "%ff", "+", "&", "=", "{", "}", "[", "]", "\\\"", "\\\\", "\\\\u", "\\\\ud83d", "\\\\ude00",
+    "\\\"vid\\\":", "\\\"sid\\\":", "\\\"eid\\\":", "\\\"params\\\":", "\\\"targets\\\":", "\\\"a.b\\\":",
+    "\\\"created\\\":", "\\\"email\\\":", "\\\"tz\\\":", "1e999", "-0", "18446744073709551616",
+    "2026-11-25T10:00:00Z", "00000000-0000-0000-0000-000000000000", "urn:uuid:", "true", "null",
+    "https://shop.example/", "http://", "@", "::ffff:192.0.2.1", "[::1]:80", "xn--",
+    "SELECT ", " FROM ", " SETTINGS ", " FORMAT ", "file(", "'", "`", "/*", "--", "$$", "{f:Identifier}",
+    "ProxyExceptHTTP", "Notify", "${A}", "{A}", "UrlFilter", "DefaultRedirect", "(?P<", "[[:alpha:]]",
+)
+
+EVENT: dict[str, Any] = {
+    "vid": "14fb0860-b4bf-11e9-8971-7b80435315ac", "sid": "s1", "ename": "seen", "etyp": "view",
+    "url": "https://Shop.example/a/b?token=1#x", "created": 1_795_000_000_000, "score": "6",
+    "rel": 1, "first": "false", "lat": "37.2", "email": "a@b.example", "tz": "Europe/Berlin",
+    "utm_source": "mail", "params": {"go": 6, "a.b": 1, "a": {"b": 2}}, "targets": {"x": "1"}}
+HEADERS = (
+    b"Host: shop.example:8443\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0\r\n"
+    b"Accept-Language: de-DE,de;q=0.9\r\nCookie: vid=v1; sid=s1; other=x; CookieConsent=7\r\n"
+    b"X-Forwarded-For: 198.51.100.7, 10.0.0.1\r\nAuthorization: Basic Zm9vOmJhcg==\r\n"
+    b'User: {"uid":"u1","eid":"c0ffee00-cafe-11f0-8000-0123456789ab"}\r\n')
+AGENTS = (b"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 Safari/604.1",
+          b"curl/8.5.0", b"Googlebot/2.1 (+http://www.google.com/bot.html)")
+
+
+def _request(method: bytes, target: bytes, body: bytes = b"", extra: bytes = b"") -> bytes:
+    length = b"Content-Length: %d\r\n" % len(body) if body else b""
+    return b"%b %b HTTP/1.1\r\n%b%b%b\r\n%b" % (method, target, HEADERS, extra, length, body)
+
+
+def jsons() -> list[bytes]:
+    """Bodies of JSON, good and bad."""
+    return [json.dumps(EVENT).encode(), json.dumps([EVENT, {"eid": "x", "a": [1, {"b.c": None}]}]
+                                                   ).encode(),
+            b'[{"a":1},2,{"b":"\\ud83d"}]', b'{"a":"\\ud83d\\ude00"}', b'{"params":"{\\"x\\":[1]}"}',
+            b'{"a":' + b"[" * 70 + b"]" * 70 + b"}", b"\xef\xbb\xbf {}", b"{}\n{}"]
+
+
+def ndjsons() -> list[bytes]:
+    """Lines of JSON."""
+    return [b'{"a":1}\n\n{"b":2}\r\n[]\n{"c"', json.dumps(EVENT).encode() + b"\n{}"]
+
+
+def forms() -> list[bytes]:
+    """Forms and queries."""
+    return [b"vid=v1&sid=s1&eid=e1&a=1&a=2&b=%C3%A9+x&&=&c", b"VID=%22x%22&utm_source=m&vid=v2"]
+
+
+def links() -> list[bytes]:
+    """What stands behind a route's name."""
+    return [b"vid/v1/sid/s1/ename/a%2Fb?vid=v2&url=https%3A%2F%2Fshop.example%2F", b"/a/b//c/",
+            b"VID/x/vid/y/eid/?EID=1&eid=%ff", *forms()]
+
+
+def requests() -> list[bytes]:
+    """Whole requests, each of one connection."""
+    made = [_request(b"POST", b"/tr/v1/tr/", body) for body in jsons()]
+    made += [_request(b"POST", b"/tr/v1/str/", ndjsons()[0], b"Content-Type: x-ndjson\r\n"),
+             _request(b"PUT", b"/tr/v1/tr", forms()[0],
+                      b"Content-Type: application/x-www-form-urlencoded\r\n"),
+             _request(b"POST", b"/tr/v1/tr/", gzip.compress(jsons()[0], mtime=0),
+                      b"Content-Encoding: gzip\r\n"),
+             _request(b"OPTIONS", b"/tr/v1/tr/"), _request(b"HEAD", b"/tr/v1/img/"),
+             _request(b"POST", b"/tr/v1/str/?vid=q", b"", b"Connection: close\r\n"),
+             b"POST /tr/v1/tr/ HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}",
+             b"POST /tr/v1/tr/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+             b"POST /tr/v1/tr/ HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+             b"POST /tr/v1/tr/ HTTP/1.1\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}",
+             b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /tr/v1/tr/ HTTP/1.1\r\nCookie:\r\n\r\n",
+             b"POST /tr/v1/tr/ HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}" * 3]
+    made += [_request(b"GET", b"/tr/v1/%b/%b" % (name, link))
+             for name in (b"tr", b"img", b"rdr", b"xrdr", b"pub") for link in links()[:2]]
+    return made
+
+
+def codings() -> list[bytes]:
+    """A body in each coding, behind the byte that chooses it."""
+    body = jsons()[0]
+    packed = (gzip.compress(body, mtime=0), zlib.compress(body), bytes(brotli.compress(body)),
+              zstandard.compress(body), gzip.compress(body, mtime=0) * 2,
+              bytes(brotli.compress(gzip.compress(body, mtime=0))), zlib.compress(body)[2:-4],
+              zstandard.compress(zstandard.compress(body)))
+    return [bytes([place]) + data for place, data in enumerate(packed)]
+
+
+def heads() -> list[bytes]:
+    """Headers, line by line."""
+    return [HEADERS.replace(b"\r", b""), b"Cookie: vid=a; vid=b\n folded: ; sid = \"s\" \nCookie:x",
+            b"cookie : user={\"vid\":1}; sess=1;uid=2\nUSER: %7B%7D"]
+
+
+def addresses() -> list[bytes]:
+    """Addresses, and what proxies write."""
+    return [b"192.0.2.1", b"[2001:db8::1]:443", b"::ffff:10.0.0.1", b"fe80::1%eth0",
+            b"X-Forwarded-For: 198.51.100.7, 10.0.0.1\nForwarded: for=\"[::1]:80\";by=x, for=a",
+            b"X-Real-IP: 1.2.3.4\nCF-Connecting-IP: ::1"]
+
+
+def redirects() -> list[bytes]:
+    """Where redirects may and may not lead."""
+    return [b"https://shop.example/a?b=c#d", "http://bücher.example:80/ü%".encode(),
+            b"HTTPS://home.example.:443", b"https://a@shop.example/", b"https://shop.example\\@x/",
+            b"https://[::1]/", b"//shop.example/"]
+
+
+def objects() -> list[bytes]:
+    """Two objects, one a line: an event, and the one in its `params`."""
+    return [b'{"a.b":1,"a":{"b":2,"c.d":3},"a_":"5"}\n{"a":1,"a_":2}',
+            b'{"x":["1",{"a.b":1,"a":{"b":1}}],"y":"99.99","z":null}\n{"y":1}']
+
+
+def texts() -> list[bytes]:
+    """Values as clients write them."""
+    return [b"99.99", b"-0", b"1e5", b"2026-11-25T10:00:00+01:00", b"1795000000000", b"yes",
+            b"{14FB0860-B4BF-11E9-8971-7B80435315AC}", b"https://u@Shop.example/a?b#c", b"[1]"]
+
+
+def agents() -> list[bytes]:
+    """User agents."""
+    return list(AGENTS)
+
+
+def hits() -> list[bytes]:
+    """Records of a spool."""
+    body = json.dumps([EVENT, {}]).encode()
+    hit = Hit(bytes(range(16)), 1_795_000_000_000_000_000, Route.STR, "192.0.2.1",
+              b"POST /tr/v1/str/ HTTP/1.1\r\n" + HEADERS, body, Shape.ARRAY, 1, (1,), True)
+    return [encode_hit(hit), msgspec.msgpack.encode([1, None, {"a": b"x"}])]
+
+
+def damages() -> list[bytes]:
+    """Which segment, how certain its end, and steps of damage."""
+    return [b"\x00\x00", b"\x01\xff\x00\x04\x10\x01", b"\x02\x00\x01\x06\x00\x00\x02\x08\x00\x03",
+            b"\x02\xff\x03\x05\x00\x00\x04\x00\x08\xff"]
+
+
+def segments() -> list[bytes]:
+    """A header of a segment."""
+    header = encode_header(SegmentHeader(bytes(16), 3, bytes(16), 1, 2, 2048))
+    return [header, header + bytes(1024), bytes(2048)]
+
+
+def marks() -> list[bytes]:
+    """An empty mark."""
+    return [bytes(128)]
+
+
+def queries() -> list[bytes]:
+    """Queries, plain and hostile."""
+    return [b"SELECT vid, count() FROM events WHERE a = 'it''s' GROUP BY vid SETTINGS x = 1, y = 'z'"
+            b" FORMAT JSON", b"SELECT `file`('/etc/hostname') /* x */ -- y", b"SELECT {f:Identifier}",
+            b"SYSTEM FLUSH ASYNC INSERT QUEUE", b"SELECT $a$x$a$, \"b\"\"c\"; SELECT 2",
+            b"SELECT * FROM merge('sfpla', '^events')"]
+
+
+def protocols() -> list[bytes]:
+    """A query string, headers line by line, an empty line, a body."""
+    return [b"query=SELECT+1&database=sfpla&default_format=JSON&param_f=x&max_threads=2&query_id=a"
+            b"\nX-ClickHouse-User: default\nHost: localhost:8123\n\nSELECT 2",
+            b"compress=0\nAuthorization: Basic ZGVmYXVsdDo=\nContent-Encoding: gzip\n\n"
+            + gzip.compress(b"SELECT 1", mtime=0),
+            b"\n\nCode: 62. DB::Exception: x (SYNTAX_ERROR) (version 26.9)"]
+
+
+def configs() -> list[bytes]:
+    """Configurations, good and bad."""
+    return [json.dumps({
+        "ProxyExceptHTTP": ":8880", "QueryPort": "127.0.0.1:8123", "Domains": ["shop.example"],
+        "DefaultRedirect": "https://home.example/", "TrustedProxies": ["10.0.0.0/8"],
+        "AllowOrigin": "https://a.example", "UrlFilter": "https?://(a|b)\\.example(/.*)",
+        "UrlFilterMatchGroup": 2, "EidDays": 3, "Workers": "{B}", "Spool": {"Bytes": 1 << 30},
+        "PrefixPrivateHash": "${A}", "StaticDirectory": "{C}",
+        "Notify": [{"Service": "chdb", "Critical": True, "MaxBatchSize": 100}]}).encode(),
+        b'{"TrustedProxies":["x"]}', b'{"DefaultRedirect":"http://[x"}', b'{"Unknown":1}',
+        b'{"UseLocalTLS":true,"TLSCert":"a","TLSKey":"{A}"}', b'{"EidDays":"{B}"}']
+
+
+def patterns() -> list[bytes]:
+    """Regular expressions of Go."""
+    return [rb"^https?://(?P<host>[^/]+)\Q.x\E[[:alpha:]]\x{1F600}\z", rb"(?<a>x)[]a]", rb"(?U)a*\pL"]
+
+
+def found(name: str) -> list[bytes]:
+    """Inputs that once were findings of a target, kept under `found/<target>/`."""
+    folder = FOUND / name
+    return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.is_dir() else []
