@@ -17,8 +17,9 @@ from fuzz.checks import spool
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from harness.process import TrackerProcess, running  # noqa: E402
-from harness.spools import place_segment, read_fresh  # noqa: E402
+from harness.process import TrackerProcess, running
+from harness.spools import place_segment, read_fresh
+from tracker.spool.segment import SECTOR
 
 AT_ONCE = 16
 PER_SECOND = 2_000
@@ -172,7 +173,7 @@ def in_spools(count: int, seed: int, folder: Path) -> str:
             place_segment(directory, content)
             found = {record.sequence: record.data for record in read_fresh(directory)}
             assert found.items() <= whole.items()
-            if content[:spool.SECTOR] == segment.content[:spool.SECTOR]:
+            if content[:SECTOR] == segment.content[:SECTOR]:
                 assert found.keys() >= spool.untouched(segment, content)
             read += len(found)
     logging.disable(logging.NOTSET)

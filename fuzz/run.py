@@ -98,7 +98,7 @@ def _options() -> argparse.Namespace:
     for live in LIVE:
         parser.add_argument(f"--{live.name}", type=int, default=0, help=live.holds)
     options = parser.parse_args()
-    known = {each.name for each in (*TARGETS, *LIVE)}
+    known = {target.name for target in TARGETS} | {live.name for live in LIVE}
     if unknown := set(options.names) - known:
         parser.error(f"no such target: {', '.join(sorted(unknown))}; --list names them")
     return options

@@ -18,6 +18,7 @@ LOCKS = {
     "dev": [*RUN, *GROUPS["test"], *GROUPS["lint"], *GROUPS["bench"],
             *GROUPS["build"]],
     "supply": GROUPS["supply"],
+    "fuzz": GROUPS["fuzz"],
 }
 
 

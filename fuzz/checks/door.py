@@ -179,7 +179,8 @@ def _comparable(answered: bytes) -> bytes:
 
     With more of a request at hand another fault may be seen first.
     """
-    *_, last = [None, *_STATUS.finditer(answered)]
+    found = [*_STATUS.finditer(answered)]
+    last = found[-1] if found else None
     if last is not None and last[1].startswith(b"4") \
             and b"\r\nconnection: close\r\n" in answered[last.start():]:
         return answered[:last.start()]

@@ -185,8 +185,8 @@ def check_heads(data: bytes) -> None:
     for name in ("vid", "ehash"):
         sent = jar.get(name.encode(), b"").decode().strip('"')
         assert sent == later.get(name, "")
-    for name, value in cookies({}, {}, jar, {}, "own", False):
-        assert name == b"set-cookie"
+    for header, value in cookies({}, {}, jar, {}, "own", False):
+        assert header == b"set-cookie"
         assert _FIELD_BREAK.search(value) is None
 
 

@@ -67,7 +67,7 @@ def check_tokens(data: bytes) -> None:
 
 
 def check_fence(data: bytes) -> None:
-    """Text as the engine might spell it: refused or passed; no name that is out of bounds passes."""
+    """Text as the engine might spell it: refused, or passed without a name out of bounds."""
     text = data.decode("utf-8", "replace")
     try:
         spelled = _read(text)
@@ -117,10 +117,10 @@ def check_protocol(data: bytes) -> None:
         check_failure(failure)
         return
     assert 0 < len(query.sql.encode()) <= MAX_SQL_BYTES
-    for name, value in query.settings.items():
-        assert _PLAIN.fullmatch(name)
-        assert _CONTROL.search(value) is None
-        assert name not in {"readonly", "log_comment", "allow_ddl"}
+    for setting, given in query.settings.items():
+        assert _PLAIN.fullmatch(setting)
+        assert _CONTROL.search(given) is None
+        assert setting not in {"readonly", "log_comment", "allow_ddl"}
     for plain in (query.database, query.default_format,
                   checked_id(args.get("query_id", ""), "id")):
         assert _CONTROL.search(plain) is None
