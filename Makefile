@@ -11,7 +11,7 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-full bench-smoke bench-setup chaos fuzz fuzz-short docs demo schema lock audit sbom \
+	bench-full bench-smoke bench-setup soak chaos fuzz fuzz-short docs demo schema lock audit sbom \
 	wheels build clean
 
 help: ## list every target
@@ -64,6 +64,9 @@ bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
 
 bench-setup: $(READY) ## bring what the benchmark compares with (Debian, as root)
 	bench/setup.sh
+
+soak: $(READY) ## half load for MINUTES (30): whether anything grows
+	$(BIN)/python bench/run.py soak --minutes $(or $(MINUTES),30) $(if $(RATE),--rate $(RATE)) $(if $(MARKDOWN),--markdown)
 
 chaos: $(READY) ## hurt a tracker in every way, ROUNDS (100) of them, chosen by SEED
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(SEED),--seed $(SEED)) --rounds $(or $(ROUNDS),100) \

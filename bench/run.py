@@ -52,7 +52,7 @@ def main() -> int:
         drawn = charts.draw(document, CHARTS)
         places = [(title, path.relative_to(PAGE.parent).as_posix()) for title, path in drawn]
         content = report.markdown(_tables(entries), places, facts, f"{began:%Y-%m-%d}")
-        name = "bench-full" if options.full else "bench"
+        name = "soak" if options.names == ["soak"] else "bench-full" if options.full else "bench"
         PAGE.write_text(report.place(PAGE.read_text(), name, content))
         print("written:", PAGE, *(path for _, path in drawn))
     return int(any(entry.failed for entry in entries))
@@ -78,7 +78,9 @@ def _options() -> argparse.Namespace:
                         help="what takes hours and tens of gigabytes; none named is all of that")
     parser.add_argument("--rounds", type=int, help="most rounds of each server")
     parser.add_argument("--seconds", type=float, help="most seconds of a round")
-    parser.add_argument("--minutes", type=float, help="minutes of the sustained load")
+    parser.add_argument("--minutes", type=float, help="minutes of the sustained load and the soak")
+    parser.add_argument("--rate", type=float, help="events/s of the soak (default: half of what"
+                        " can be sustained, which is measured first)")
     parser.add_argument("--markdown", action="store_true",
                         help=f"put tables and charts into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--directory", type=Path, default=ROOT / "build",
@@ -90,7 +92,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     if options.smoke:
         return Plan.for_smoke()
     plan = Plan.for_full() if options.full else Plan()
-    said = {name: getattr(options, name) for name in ("rounds", "seconds", "minutes")}
+    said = {name: getattr(options, name) for name in ("rounds", "seconds", "minutes", "rate")}
     return replace(plan, **{name: value for name, value in said.items() if value is not None})
 
 
@@ -143,7 +145,7 @@ def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, b
 
 def _tables(entries: list[report.Entry], *, smoke: bool = False) -> list[list[list[str]]]:
     return [report.table(entries, smoke=smoke), report.rivals_table(entries),
-            report.questions_table(entries)]
+            report.questions_table(entries), report.growth_table(entries)]
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from bench.measures.race import race, race_of_log
 from bench.measures.resources import memory_at_rest, memory_under_load, start_up
 from bench.measures.rivals import rivals
 from bench.measures.size import bytes_per_event
+from bench.measures.soak import soak
 from bench.measures.sustain import sustain
 from bench.measures.workers import two_workers
 from bench.peers import table as peers
@@ -102,6 +103,8 @@ SCENARIOS: tuple[Scenario, ...] = (
              memory_at_rest, unit="MB", lower=True, goal=600),
     Scenario("disk", "Bytes on disk of an event, all tables together.", bytes_per_event,
              unit="bytes", lower=True, goal=60),
+    Scenario("soak", "Half of the sustained rate for long, with a dashboard's questions beside it;"
+             " nothing may grow.", soak, share=0.5, unit="events/s", short=False),
     Scenario("dashboard-1m", "The slowest of nine questions of a dashboard; 1 million events.",
              dashboard, rows=1_000_000, unit="s", lower=True, full=True),
     Scenario("dashboard-10m", "The same with 10 million events.", dashboard, rows=10_000_000,

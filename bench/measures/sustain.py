@@ -28,7 +28,7 @@ def sustain(bench: Bench, scenario: Scenario) -> Result:
             outcome = wrk.finish(child, seconds)
         loaded = time.monotonic() - start
         at_end = tracker.metrics()["tracker_events_landed_total"]
-        accepted, landed = _until_landed(bench, tracker, seconds)
+        accepted, landed = until_landed(bench, tracker, seconds)
         took = time.monotonic() - start
         cpu = {name: procs.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     finally:
@@ -64,7 +64,8 @@ def _watch(tracker: Tracker, start: float, seconds: float) -> list[dict[str, flo
     return series
 
 
-def _until_landed(bench: Bench, tracker: Tracker, seconds: float) -> tuple[int, int]:
+def until_landed(bench: Bench, tracker: Tracker, seconds: float) -> tuple[int, int]:
+    """Wait so long at most until all has landed; accepted and landed events."""
     accepted, landed = bench.settle(tracker)
     until = time.monotonic() + seconds
     while landed < accepted and time.monotonic() < until:

@@ -27,6 +27,7 @@ class Plan:
     `rounds`, `seconds`  of each server that is compared
     `minutes`  of the sustained load
     `fixed_seconds`  of a load at a fixed rate
+    `rate`     events/s of the soak; None is half of what can be sustained
     `settle_seconds`  how long a scenario may wait until all it sent has landed, or is merged
     `smoke`    only whether everything works: few requests, nothing judged but errors and counts
     """
@@ -35,13 +36,15 @@ class Plan:
     seconds: float = 3.0
     minutes: float = 1.0
     fixed_seconds: float = 6.0
+    rate: float | None = None
     settle_seconds: float = 20.0
     smoke: bool = False
 
     @classmethod
     def for_smoke(cls) -> "Plan":
         """A second of everything."""
-        return cls(rounds=1, seconds=1, minutes=1 / 60, fixed_seconds=1.0, settle_seconds=30.0,
+        return cls(rounds=1, seconds=1, minutes=1 / 60, fixed_seconds=1.0, rate=100.0,
+                   settle_seconds=30.0,
                    smoke=True)
 
     @classmethod
@@ -149,16 +152,16 @@ class Bench:
         headers.write_text(wanted.headers)
         return self._paced("same.lua", wanted, wanted.method, wanted.path, str(body), str(headers))
 
-    def traffic(self, connections: int = 64, count: int = 20_000) -> Load:
+    def traffic(self, connections: int = 64, count: int = 20_000, pause: int = 0) -> Load:
         """Made traffic of browsers as a load: `count` requests in turn, each event with an id of
-        its own.
+        its own. Each connection waits `pause` milliseconds before each request.
         """
         count = min(count, 500) if self.plan.smoke else count
         path = self.folder / f"traffic-{count}"
         if not path.exists():
             path.write_text("\n".join(payloads.traffic(count)))
         return self._paced("traffic.lua", Requests(connections=connections), str(path),
-                           secrets.token_hex(4))
+                           secrets.token_hex(4), pause=pause)
 
     def log_traffic(self, connections: int = 64) -> Load:
         """The requests of a web server's log as a load: every event with an id of its own."""
@@ -168,9 +171,9 @@ class Bench:
         return self._paced("traffic.lua", Requests(connections=connections), str(path),
                            secrets.token_hex(4))
 
-    def _paced(self, script: str, wanted: Requests, *arguments: str) -> Load:
+    def _paced(self, script: str, wanted: Requests, *arguments: str, pause: int = 0) -> Load:
         smoke = self.plan.smoke
-        return Load(script, ("50" if smoke else "0", *arguments),
+        return Load(script, ("50" if smoke else str(pause), *arguments),
                     min(wanted.connections, 4) if smoke else wanted.connections, wanted.events)
 
     def peak(self) -> float:

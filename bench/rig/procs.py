@@ -131,6 +131,13 @@ def memory(pids: Iterable[int]) -> int:
     return sum(_memory(pid) for pid in pids)
 
 
+def descriptors(pid: int) -> int:
+    """How many files a process has open; 0 once it is gone."""
+    with contextlib.suppress(OSError):
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return 0
+
+
 def _memory(pid: int) -> int:
     with contextlib.suppress(OSError):
         return pss_of(Path(f"/proc/{pid}/smaps_rollup").read_text())

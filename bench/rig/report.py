@@ -11,6 +11,9 @@ END = "<!-- {name}: end -->"
 DASHBOARD = "dashboard-"
 """How the names of scenarios begin that ask the same questions of stores of several sizes."""
 
+SOAK = "soak"
+"""The scenario that watches what grows."""
+
 _LABEL = 36
 _NONE = "-"
 
@@ -134,6 +137,15 @@ def questions_table(entries: Sequence[Entry]) -> list[list[str]]:
         if figure.unit == "s":
             rows.append([figure.label, *(spread(result.more[at]) for _, result in asked)])
     return rows
+
+
+def growth_table(entries: Sequence[Entry]) -> list[list[str]]:
+    """All that a soak watched; empty if there was none."""
+    soaks = [entry.result for entry in entries if entry.scenario.name == SOAK and entry.result]
+    rows = [["quantity", "min / median / max", "unit"]]
+    rows += [[figure.label.strip(), spread(figure), figure.unit]
+             for result in soaks for figure in (result.ours, *result.more) if figure.values]
+    return rows if soaks else []
 
 
 def plain(rows: Sequence[Sequence[str]]) -> str:
