@@ -1,4 +1,4 @@
-"""Landing beside queries that hurt: `python bench/hostile.py [--seconds 20] [--only huge …]`."""
+"""Landing beside queries that hurt: `python -m bench.hostile [--seconds 20] [--only huge …]`."""
 
 import argparse
 import http.client
@@ -11,17 +11,19 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from bench.rig import procs, wrk
 from bench.rig.bench import Bench, Plan
-from bench.rig.servers import Tracker
+from bench.rig.servers import ServerFailed, Tracker
 
 ASKING = 40
+RATE = 8000  # events/s meanwhile: what two cores land with ease
 _MEGABYTE = 1e6
 _PAUSE_SECONDS = 0.02
+_SETTLE_SECONDS = 90.0
 
 SETS: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -150,10 +152,15 @@ def look(tracker: Tracker) -> Sample:
                   procs.memory(tracker.family()) / _MEGABYTE, took)
 
 
+def _used(tracker: Tracker) -> dict[str, float]:
+    """Seconds of the processor that each process has used."""
+    return {name: procs.cpu_seconds(pid) for name, pid in tracker.processes().items()}
+
+
 def phase(tracker: Tracker, name: str, seconds: float, clients: int) -> dict[str, object]:
     """Let the crowd ask for some seconds, and tell what became of landing meanwhile."""
     samples = [look(tracker)]
-    pids = tracker.processes()
+    pids, used = tracker.processes(), _used(tracker)
     began = time.monotonic()
     asks = SETS[MANNERS.get(name, name)]
     with Crowd(tracker.query_port, asks, name if name in MANNERS else "", clients) as crowd:
@@ -170,16 +177,37 @@ def phase(tracker: Tracker, name: str, seconds: float, clients: int) -> dict[str
         "asked": round(sorted(sample.asked for sample in samples)[len(samples) // 2], 2),
         "restarted": sorted(name for name, pid in tracker.processes().items()
                             if pids.get(name) != pid),
+        "cores": {name: round((seconds - used.get(name, 0.0)) / took, 2)
+                  for name, seconds in _used(tracker).items()},
         "answers": dict(crowd.answers.most_common(8)),
     }
 
 
-def run(bench: Bench, names: list[str], seconds: float, clients: int) -> bool:
-    """A tracker under full load, one set after the other; whether all that was accepted landed."""
+def settle(tracker: Tracker) -> tuple[int, int]:
+    """How many events were accepted, and how many of them can be queried when all should be."""
+    accepted, landed = tracker.accepted(), -1
+    until = time.monotonic() + _SETTLE_SECONDS
+    while landed != accepted and time.monotonic() < until:
+        time.sleep(1.0)
+        with suppress(OSError, ServerFailed):
+            landed = tracker.landed()
+    return accepted, landed
+
+
+def deaths(tracker: Tracker) -> list[str]:
+    """Lines of the log that tell why a process was ended or ended itself."""
+    lines = (tracker.folder / "log").read_text(errors="replace").splitlines()
+    return [line for line in lines if "[error" in line]
+
+
+def run(bench: Bench, names: list[str], seconds: float, clients: int, rate: float) -> bool:
+    """A tracker under load, one set after the other; whether all that was accepted landed."""
     tracker = bench.start_tracker()
     with ExitStack() as stack:
         stack.callback(tracker.discard)
         load = bench.traffic()
+        pause = round(load.connections / rate * 1000)  # milliseconds between two of a connection
+        load = replace(load, arguments=(str(pause), *load.arguments[1:]))
         child = stack.enter_context(procs.held(wrk.start(load, tracker.url, 3600)))
         stack.callback(child.kill)
         time.sleep(5.0)
@@ -187,8 +215,9 @@ def run(bench: Bench, names: list[str], seconds: float, clients: int) -> bool:
             print(json.dumps(phase(tracker, name, seconds, clients)), flush=True)
         child.kill()
         child.wait()
-        accepted, landed = bench.settle(tracker)
-        print(json.dumps({"accepted": accepted, "landed": landed}), flush=True)
+        accepted, landed = settle(tracker)
+        print(json.dumps({"accepted": accepted, "landed": landed, "deaths": deaths(tracker)}),
+              flush=True)
         return accepted == landed
 
 
@@ -197,11 +226,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each set")
     parser.add_argument("--clients", type=int, default=ASKING)
+    parser.add_argument("--rate", type=float, default=RATE, help="events/s, about")
     parser.add_argument("--only", nargs="+", default=[*SETS, *MANNERS], help="sets to ask")
     wanted = parser.parse_args()
     bench = Bench(Plan(), Path(tempfile.gettempdir()) / "tracker-hostile")
     try:
-        return 0 if run(bench, wanted.only, wanted.seconds, wanted.clients) else 1
+        return 0 if run(bench, wanted.only, wanted.seconds, wanted.clients,
+                        wanted.rate) else 1
     finally:
         bench.close()
 
