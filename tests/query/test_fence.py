@@ -82,8 +82,8 @@ def test_what_reaches_out_or_writes_is_refused(tables: Readable, sql: str) -> No
 
 
 @pytest.mark.parametrize("database", ["sfpla", "default"])
-def test_no_database_has_files_for_tables(open_reader: OpenReader, database: str) -> None:
-    session = open_reader(f"readonly=1&database={database}")
+def test_no_database_has_files_for_tables(tables: Readable, database: str) -> None:
+    session = tables.reader(f"readonly=1&database={database}")
     found = {table: (session.query(f"EXISTS TABLE {table}", "TSVRaw").bytes() or b"").decode()
              for table in ("`/etc/hostname`", "default.`/etc/hostname`")}
     engines = (session.query("SELECT DISTINCT engine FROM system.databases ORDER BY engine",
