@@ -195,9 +195,10 @@ def settle(tracker: Tracker) -> tuple[int, int]:
 
 
 def deaths(tracker: Tracker) -> list[str]:
-    """Lines of the log that tell why a process was ended or ended itself."""
+    """What the log tells of processes that were ended, or ended themselves; its last part."""
     lines = (tracker.folder / "log").read_text(errors="replace").splitlines()
-    return [line for line in lines if "[error" in line]
+    first = next((at for at, line in enumerate(lines) if "SQL  " in line), 0)
+    return [line for line in lines[first + 1:] if not line.startswith("  ") and line][-20:]
 
 
 def run(bench: Bench, names: list[str], seconds: float, clients: int, rate: float) -> bool:

@@ -35,8 +35,11 @@ _NO_TCP: Final = 0b11  # neither bind nor connect
 _SCOPES_SINCE: Final = 6
 _NO_OTHERS: Final = 0b11  # neither abstract sockets nor signals of processes outside
 
-_SYSTEM: Final = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ld.so.cache", "/etc/localtime",
-                  "/etc/timezone", "/dev/null", "/dev/urandom")
+_SYSTEM: Final = ("/usr", "/lib", "/lib64", "/sys", "/etc/ld.so.cache", "/etc/localtime",
+                  "/etc/timezone", "/dev/null", "/dev/urandom", "/proc/self", "/proc/sys",
+                  *(f"/proc/{name}" for name in ("cpuinfo", "loadavg", "meminfo", "stat", "uptime",
+                                                 "version", "vmstat")))
+"""Of /proc not what tells of other processes: root may read their environment there."""
 
 
 class _Ruleset(ctypes.Structure):
