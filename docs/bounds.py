@@ -5,9 +5,10 @@ from tracker.delivery import courier
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
 from tracker.intake.accept import REPEATED_BYTES
-from tracker.query.others import CONCURRENT
+from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
-from tracker.query.runner import WAITING
+from tracker.query.turns import WAIT_SECONDS, WAITING
+from tracker.schema.clickhouse import KEPT_SECONDS
 from tracker.settings import (
     BatchSettings,
     DoorSettings,
@@ -17,6 +18,7 @@ from tracker.settings import (
 )
 from tracker.spool import writer
 from tracker.spool.reserve import MOST_BYTES
+from tracker.stores.replica import SPILL_BYTES
 
 
 def size(count: int) -> str:
@@ -59,10 +61,17 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("batches in flight per store", "1"),
         ("manifests kept one by one; older ones are added up", f"{2 * KEPT_MANIFESTS:,}"),
         ("queries of the embedded engine at once; that wait",
-         f"{asked.concurrent}; {WAITING}, then 503"),
+         f"{asked.concurrent}; {WAITING}, for {WAIT_SECONDS:g} seconds, then 503"),
         ("queries of other stores at once", str(CONCURRENT)),
         ("a query's seconds; memory; result; text",
          "; ".join((f"{asked.seconds:g}", size(asked.memory_bytes), size(asked.result_bytes),
                     size(MAX_SQL_BYTES)))),
+        ("what a query that needs more memory puts on disk; all of them",
+         "; ".join((size(asked.spill_bytes), size(SPILL_BYTES)))),
+        ("memory of all queries together",
+         f"{size(asked.engine_bytes)}, or a quarter of the machine's"),
+        ("memory of the query process, which is killed beyond",
+         f"{size(asked.beside_bytes)} more than that"),
+        ("seconds that replaced parts stay for queries", str(KEPT_SECONDS)),
         ("seconds between tries at a store that is away", f"{courier._LONGEST_PAUSE:g}"),
     )

@@ -195,7 +195,8 @@ def exposition() -> Exposition:
     account = metrics.Accounting(landed={"chdb": 1}, filtered={Drop.ACCOUNT: 1},
                                  quarantined={Reason.NOT_JSON: 1})
     store = metrics.StoreSnapshot(stamp, landing, account, {"chdb": metrics.StoreState(True)})
-    return Exposition([edge], store, ["chdb"], 0.0)
+    return Exposition([edge], store, ["chdb"], 0.0,
+                      metrics.QuerySnapshot(stamp, metrics.QueryCounts()))
 
 
 def all_metrics() -> str:

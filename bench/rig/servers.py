@@ -164,7 +164,7 @@ class Tracker:
         if self._child is None:
             return {}
         found = {"supervisor": self._child.pid}
-        for path in sorted((self.data / "run").glob("*.json")):
+        for path in sorted((self.data / "run").rglob("*.json")):
             stamp = json.loads(path.read_text())["stamp"]
             found[stamp["process"]] = stamp["pid"]
         return found

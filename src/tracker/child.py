@@ -7,17 +7,22 @@ of the file and stop.
 import contextlib
 import os
 import pickle
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from tracker.confinement import confine
+from tracker.places import Places
 from tracker.settings import Listener, Settings
 
 LIFELINE = 0
+
+Role = Literal["edge", "store", "query"]
 
 _LARGE_BYTES = 64 << 10
 """Memory of this size and above is asked of the system each time, and given back."""
@@ -25,19 +30,25 @@ _LARGE_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one child is to be: worker `index`, or the store process when it is None."""
+    """What one child is to be: worker `index`, or what `role` says when it is None."""
 
     settings: Settings
-    index: int | None
-    listeners: tuple[tuple[Listener, int], ...]  # with the descriptors of their sockets
-    query: int | None  # descriptor of the query endpoint's socket
+    role: Role
+    index: int | None = None
+    listeners: tuple[tuple[Listener, int], ...] = ()  # with the descriptors of their sockets
+    socket: int | None = None  # the query port's, or the store process's where queries ask it
+
+    @property
+    def name(self) -> str:
+        """As it is called in files and logs."""
+        return self.role if self.index is None else f"w{self.index}"
 
 
 def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     """Start a child; the descriptors in `keep` stay open in it under the same numbers."""
     descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
-    if task.query is not None:
-        descriptors.append(task.query)
+    if task.socket is not None:
+        descriptors.append(task.socket)
     child = subprocess.Popen(
         [sys.executable, "-c", "from tracker.child import main; main()"],
         stdin=subprocess.PIPE, pass_fds=descriptors, env=_environment(task),
@@ -53,7 +64,7 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
 
 def _environment(task: Task) -> dict[str, str]:
     """A worker gives large bodies back to the system at once, where glibc would keep the room."""
-    own = {} if task.index is None else {"MALLOC_MMAP_THRESHOLD_": str(_LARGE_BYTES)}
+    own = {} if task.role != "edge" else {"MALLOC_MMAP_THRESHOLD_": str(_LARGE_BYTES)}
     return {**own, **os.environ}
 
 
@@ -63,13 +74,29 @@ def main() -> None:
     task = _read(sys.stdin.buffer)
     sockets = [(listener, socket.socket(fileno=descriptor))
                for listener, descriptor in task.listeners]
-    if task.index is None:
-        from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
-        query = socket.socket(fileno=task.query) if task.query is not None else None
-        landing.run(task.settings, query, LIFELINE)
-    else:
-        from tracker import edge  # noqa: PLC0415 - nor the store process the door
+    own = socket.socket(fileno=task.socket) if task.socket is not None else None
+    if task.index is not None:
+        from tracker import edge  # noqa: PLC0415 - no other process needs the door
         edge.run(task.settings, task.index, sockets, LIFELINE)
+    elif task.role == "query" and own is not None:
+        confined = _confine(task.settings)
+        from tracker import asking  # noqa: PLC0415 - threads of what it loads are confined too
+        asking.run(task.settings, own, LIFELINE, confined=confined)
+    else:
+        from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
+        landing.run(task.settings, own, LIFELINE)
+
+
+def _confine(settings: Settings) -> bool:
+    """Leave the process of users' queries the tables to read, and one directory to write."""
+    places = Places(settings.data_directory)
+    for old in (places.replica, places.scratch):
+        shutil.rmtree(old, ignore_errors=True)
+    places.scratch.mkdir(parents=True)
+    os.environ["TMPDIR"] = str(places.scratch)
+    if any(store.service == "chdb" for store in settings.stores):
+        places.engine.mkdir(exist_ok=True)  # it may be there before the engine that writes
+    return confine([places.engine, places.run], [places.query])
 
 
 def _read(source: BinaryIO) -> Task:

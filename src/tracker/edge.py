@@ -84,7 +84,8 @@ class Edge:
                            self.door.deliver, soon=loop.call_soon)
         self.spool.open()
         overview = Overview(self._run, self._supervisor, settings.workers,
-                            tuple(store.name for store in settings.stores), self.snapshot)
+                            tuple(store.name for store in settings.stores), self.snapshot,
+                            settings.query.port is not None)
         app = application(self.door, intake, settings.intake, overview, time.time)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()

@@ -1,4 +1,4 @@
-"""The store process: sequencer, a courier per store, embedded engine, query endpoint."""
+"""The store process: sequencer, a courier per store, embedded engine."""
 
 import asyncio
 import contextlib
@@ -27,8 +27,7 @@ from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
-from tracker.query.endpoint import QueryEndpoint
-from tracker.query.engine import OpenReader, Session
+from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
 from tracker.settings import Settings
 from tracker.spool.reserve import Reserve
@@ -79,15 +78,15 @@ class Landing:
         self._stop_tidying = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def start(self, endpoint: QueryEndpoint | None) -> None:
+    def start(self) -> None:
         """Start all threads."""
         report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
                         self.sequencer, self.couriers, self.files, self.gate,
-                        self.retention, endpoint.counts if endpoint else None)
+                        self.retention)
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
-        self._tidying = self._thread("tidy", self._tidy, report, endpoint)
+        self._tidying = self._thread("tidy", self._tidy, report)
 
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
@@ -132,10 +131,8 @@ class Landing:
         if error.errno in _DISK_FULL:
             self.reserve.free()
 
-    def _tidy(self, report: Report, endpoint: QueryEndpoint | None) -> None:
+    def _tidy(self, report: Report) -> None:
         while not self._stop_tidying.wait(_TIDY_SECONDS):
-            if endpoint and endpoint.counts.stuck >= self.settings.query.concurrent:
-                raise RuntimeError("every query thread hangs in the engine: starting anew")
             with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
                 self.reserve.hold()
                 now = time.time_ns()
@@ -161,8 +158,11 @@ class Landing:
         return thread
 
 
-def run(settings: Settings, query: socket.socket | None, lifeline: int) -> None:
-    """Be the store process until SIGTERM, or until the lifeline is cut."""
+def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None:
+    """Be the store process until SIGTERM, or until the lifeline is cut.
+
+    `inside` listens for what the query process asks.
+    """
     set_up_logs(debug=settings.debug)
     _step_back()
     try:
@@ -173,7 +173,7 @@ def run(settings: Settings, query: socket.socket | None, lifeline: int) -> None:
     if landing.engine is not None:
         with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
-    asyncio.run(_serve(landing, query, lifeline))
+    asyncio.run(_serve(landing, inside, lifeline))
 
 
 def _step_back() -> None:
@@ -188,27 +188,19 @@ def _step_back() -> None:
         os.sched_setaffinity(0, others or (first,))
 
 
-async def _serve(landing: Landing, query: socket.socket | None, lifeline: int) -> None:
+async def _serve(landing: Landing, inside: socket.socket | None, lifeline: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(lifeline, stop.set)
-    endpoint = None
-    if query is not None:
-        open_reader: OpenReader = landing.engine.reader if landing.engine else _no_engine
-        readers = {courier.store.name: courier.store for courier in landing.couriers
-                   if isinstance(courier.store, Reader)}
-        endpoint = QueryEndpoint(landing.settings.query, open_reader, landing.flush, readers)
-    landing.start(endpoint)
-    serving = asyncio.create_task(endpoint.serve(query)) if endpoint and query else None
+    landing.start()
+    readers = {courier.store.name: courier.store for courier in landing.couriers
+               if isinstance(courier.store, Reader)}
+    asked = Inside(landing.flush, readers)
+    server = await asyncio.start_unix_server(asked.answer, sock=inside) if inside else None
     await stop.wait()
     loop.remove_reader(lifeline)
-    if endpoint and serving:  # first, as a query after the engine's end would open it again
-        await endpoint.stop()
-        await serving
+    if server is not None:
+        server.close()
+    asked.close()
     await asyncio.to_thread(landing.stop)
-
-
-def _no_engine(_: str) -> Session:
-    raise StoreUnavailable("the config has no chdb service; name another store, as in"
-                           " `tracker sql --store duckdb`")

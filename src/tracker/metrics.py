@@ -95,7 +95,7 @@ class SequencerCounts(msgspec.Struct):
 
 
 class QueryCounts(msgspec.Struct):
-    """What the query endpoint answered."""
+    """What the query endpoint answered: counts that only grow, and outlive a restart."""
 
     queries: int = 0
     errors: int = 0
@@ -107,7 +107,6 @@ class LandingCounts(msgspec.Struct):
 
     sequencer: SequencerCounts = msgspec.field(default_factory=SequencerCounts)
     stores: dict[str, StoreCounts] = {}
-    query: QueryCounts = msgspec.field(default_factory=QueryCounts)
 
 
 class Accounting(msgspec.Struct):
@@ -182,8 +181,17 @@ class StoreSnapshot(msgspec.Struct):
     last_error: str | None = None
 
 
-Snapshot = EdgeSnapshot | StoreSnapshot
-S = TypeVar("S", EdgeSnapshot, StoreSnapshot)
+class QuerySnapshot(msgspec.Struct):
+    """The query process, as others see it; `confined` by the kernel to what it needs."""
+
+    stamp: Stamp
+    counts: QueryCounts
+    running: int = 0
+    confined: bool = False
+
+
+Snapshot = EdgeSnapshot | StoreSnapshot | QuerySnapshot
+S = TypeVar("S", EdgeSnapshot, StoreSnapshot, QuerySnapshot)
 C = TypeVar("C", EdgeCounts, LandingCounts)
 
 
@@ -243,6 +251,12 @@ def read_edges(run: Path, supervisor: int) -> list[EdgeSnapshot]:
     """The newest snapshot of each worker that `supervisor` started."""
     found = (read_snapshot(path, EdgeSnapshot) for path in sorted(run.glob("w*.json")))
     return [edge for edge in found if edge is not None and edge.stamp.supervisor == supervisor]
+
+
+def read_query(run: Path, supervisor: int) -> QuerySnapshot | None:
+    """The newest snapshot of the query process that `supervisor` started."""
+    query = read_snapshot(run / "query" / "query.json", QuerySnapshot)
+    return query if query is not None and query.stamp.supervisor == supervisor else None
 
 
 def read_store(run: Path, supervisor: int) -> StoreSnapshot | None:

@@ -131,15 +131,22 @@ class ServiceState:
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """The ClickHouse HTTP endpoint in front of the embedded engine."""
+    """The ClickHouse HTTP endpoint, and the process that it runs queries in.
+
+    `engine_bytes`  memory of all queries together; the engine keeps to it
+    `beside_bytes`  memory of the process besides; with more than both it is killed
+    """
 
     host: str = "127.0.0.1"
     port: int | None = 8123  # None is off, 0 a free port
     password: str = field(default="", repr=False)
     concurrent: int = 4
     seconds: float = 60.0
-    memory_bytes: int = 768 << 20  # of one query; all of the engine may take 2 GiB
+    memory_bytes: int = 768 << 20  # of one query
     result_bytes: int = 1 << 30
+    spill_bytes: int = 1 << 30  # of one query, on disk, where memory does not do
+    engine_bytes: int = 2 << 30
+    beside_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Starts the processes, starts again those that die, stops them in order."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -18,6 +19,7 @@ import structlog
 from tracker.banner import banner
 from tracker.child import Task, start
 from tracker.errors import ConfigError, TrackerError
+from tracker.places import Places
 from tracker.settings import Listener, Settings
 
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -39,6 +41,7 @@ class _Process:
     name: str
     launch: Callable[[], subprocess.Popen[bytes]]
     told: Path  # the file that it writes each second
+    most_bytes: int | None = None  # of memory; beyond, it is killed
     child: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     next_start: float = 0.0
@@ -52,6 +55,10 @@ class _Process:
             self._died(now, self.child.returncode)
         elif self.child is not None and self._is_silent(now):
             log.error("process hangs, killing it", process=self.name)
+            self.child.kill()
+        elif self.child is not None and self.most_bytes is not None \
+                and (used := _resident(self.child.pid)) > self.most_bytes:
+            log.error("process has too much memory, killing it", process=self.name, bytes=used)
             self.child.kill()
         if self.child is None and now >= self.next_start:
             self._launch(now)
@@ -103,6 +110,7 @@ class _Sockets:
 
     workers: list[list[tuple[Listener, socket.socket]]] = field(default_factory=list)
     query: socket.socket | None = None
+    inside: socket.socket | None = None  # where the query process asks the store process
 
     def resolved(self, settings: Settings) -> Settings:
         """The settings with the ports that were got where a free one was asked for."""
@@ -117,7 +125,11 @@ def run(settings: Settings) -> int:
     settings.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(settings.data_directory, settings.stop_seconds + _LOCK_SECONDS)
     sockets = _bind(settings)
-    shutil.rmtree(settings.data_directory / "run", ignore_errors=True)
+    places = Places(settings.data_directory)
+    shutil.rmtree(places.run, ignore_errors=True)
+    places.run.mkdir(mode=0o700, exist_ok=True)
+    if sockets.query is not None:
+        sockets.inside = _listen_inside(places.inside)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     running = sockets.resolved(settings)
     processes = _processes(running, sockets, lock)
@@ -184,20 +196,38 @@ def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
     return bound
 
 
+def _listen_inside(path: Path) -> socket.socket:
+    """By a relative path, as that of a socket has only about 100 bytes."""
+    bound = socket.socket(socket.AF_UNIX)
+    with contextlib.chdir(path.parent):
+        bound.bind(path.name)
+    bound.listen()
+    return bound
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process has to itself; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGESIZE")
+    return 0
+
+
 def _processes(settings: Settings, sockets: _Sockets, lock: int) -> list[_Process]:
-    """The workers first: they stop first too."""
-    def task(index: int | None) -> Task:
-        own = sockets.workers[index] if index is not None else []
-        query = sockets.query.fileno() if sockets.query and index is None else None
-        return Task(settings, index, tuple((listener, s.fileno()) for listener, s in own), query)
+    """The store process last: it stops when all others have."""
+    def process(task: Task, folder: Path, most_bytes: int | None = None) -> _Process:
+        return _Process(task.name, partial(_start, task, lock), folder / f"{task.name}.json",
+                        most_bytes)
 
-    def named(index: int | None) -> str:
-        return "store" if index is None else f"w{index}"
-
-    run = settings.data_directory / "run"
-    indexes: list[int | None] = [*range(settings.workers), None]
-    return [_Process(named(index), partial(_start, task(index), lock), run / f"{named(index)}.json")
-            for index in indexes]
+    places, query = Places(settings.data_directory), settings.query
+    found = [process(Task(settings, "edge", index,
+                          tuple((listener, bound.fileno()) for listener, bound in own)), places.run)
+             for index, own in enumerate(sockets.workers)]
+    if sockets.query is not None:
+        found.append(process(Task(settings, "query", socket=sockets.query.fileno()), places.query,
+                             query.engine_bytes + query.beside_bytes))
+    inside = sockets.inside.fileno() if sockets.inside is not None else None
+    return [*found, process(Task(settings, "store", socket=inside), places.run)]
 
 
 def _start(task: Task, lock: int) -> subprocess.Popen[bytes]:
@@ -217,8 +247,8 @@ def _watch(processes: list[_Process]) -> None:
 def _stop(processes: list[_Process], seconds: float) -> None:
     """Workers answer what is in flight, then the store process seals and lands what is synced."""
     until = time.monotonic() + seconds
-    *workers, store = processes
-    for group in (workers, [store]):
+    *others, store = processes
+    for group in (others, [store]):
         for process in group:
             process.signal(signal.SIGTERM)
         for process in group:

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tracker.query.endpoint import QueryEndpoint
-from tracker.query.engine import Session
 
 
 @dataclass
@@ -24,7 +23,6 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
 
-OpenReader = Callable[[str], Session]
 Serve = Callable[..., Any]
 
 

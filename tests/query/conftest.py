@@ -2,15 +2,20 @@
 
 import asyncio
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from query.asking import OpenReader, Serve, Served
+from query.asking import Serve, Served
 from tracker.query.endpoint import QueryEndpoint
+from tracker.query.engine import Readable, Session
+from tracker.query.inside import Inside
+from tracker.query.link import Link
 from tracker.settings import QuerySettings
 from tracker.stores.base import Reader
 from tracker.stores.engine import Engine
@@ -22,11 +27,24 @@ ROWS = """
 """
 
 
+class Tables:
+    """The tables of an engine that reads what it writes: they are always fresh."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def refresh(self) -> None:
+        """Nothing to do."""
+
+    def reader(self, settings: str) -> Session:
+        """A session of the engine."""
+        session: Session = self._engine.reader(settings)
+        return session
 
 
 @pytest.fixture(scope="session")
-def open_reader(engine: Engine) -> OpenReader:
-    """Sessions on the engine of the test run, where a database `asked` has a few events."""
+def tables(engine: Engine) -> Readable:
+    """The engine of the test run, where a database `asked` has a few events."""
     writer = engine.session()
     writer.query("CREATE DATABASE asked")
     writer.query("CREATE DATABASE IF NOT EXISTS sfpla")  # where plain names are looked for
@@ -34,16 +52,18 @@ def open_reader(engine: Engine) -> OpenReader:
                  " ENGINE = MergeTree ORDER BY eid")
     writer.query(f"INSERT INTO asked.events (eid, ename, params) FORMAT JSONEachRow {ROWS}")
     writer.close()
-    return engine.reader
+    return Tables(engine)
 
 
 @pytest.fixture(scope="session")
-def serve(open_reader: OpenReader) -> Serve:
+def serve(tables: Readable) -> Serve:
     """Serves endpoints with settings of one's own: `with serve(concurrent=1) as served:`."""
 
     @contextmanager
     def serving(readers: Mapping[str, Reader] | None = None, **settings: Any) -> Iterator[Served]:
-        with socket.create_server(("127.0.0.1", 0)) as sock:
+        with socket.create_server(("127.0.0.1", 0)) as sock, \
+                tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "inside"
             flushed: list[float] = []
 
             async def flush(seconds: float) -> None:
@@ -53,9 +73,12 @@ def serve(open_reader: OpenReader) -> Serve:
             made: list[QueryEndpoint] = []
 
             async def main() -> None:
-                made.append(QueryEndpoint(QuerySettings(**settings), open_reader, flush, readers))
-                ready.set()
-                await made[0].serve(sock)
+                inside = Inside(flush, readers or {})
+                made.append(QueryEndpoint(QuerySettings(**settings), tables, Link(path)))
+                async with await asyncio.start_unix_server(inside.answer, path):
+                    ready.set()
+                    await made[0].serve(sock)
+                inside.close()
 
             ready = threading.Event()
             thread = threading.Thread(target=loop.run_until_complete, args=(main(),))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from query.asking import OpenReader
+from tracker.query.engine import Readable
 from tracker.query.failure import QueryFailed
 from tracker.query.fence import Fence, Statement, is_flush
 
@@ -70,8 +70,8 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_what_reaches_out_or_writes_is_refused(open_reader: OpenReader, sql: str) -> None:
-    session = open_reader("readonly=1")
+def test_what_reaches_out_or_writes_is_refused(tables: Readable, sql: str) -> None:
+    session = tables.reader("readonly=1")
     fence = Fence(session)
 
     with pytest.raises(QueryFailed) as refused:
@@ -82,8 +82,8 @@ def test_what_reaches_out_or_writes_is_refused(open_reader: OpenReader, sql: str
 
 
 @pytest.mark.parametrize("database", ["sfpla", "default"])
-def test_no_database_has_files_for_tables(open_reader: OpenReader, database: str) -> None:
-    session = open_reader(f"readonly=1&database={database}")
+def test_no_database_has_files_for_tables(tables: Readable, database: str) -> None:
+    session = tables.reader(f"readonly=1&database={database}")
     found = {table: (session.query(f"EXISTS TABLE {table}", "TSVRaw").bytes() or b"").decode()
              for table in ("`/etc/hostname`", "default.`/etc/hostname`")}
     engines = (session.query("SELECT DISTINCT engine FROM system.databases ORDER BY engine",
@@ -95,8 +95,8 @@ def test_no_database_has_files_for_tables(open_reader: OpenReader, database: str
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
-def test_what_reads_tables_may_run(open_reader: OpenReader, sql: str) -> None:
-    session = open_reader("readonly=1&dynamic_throw_on_type_mismatch=0")
+def test_what_reads_tables_may_run(tables: Readable, sql: str) -> None:
+    session = tables.reader("readonly=1&dynamic_throw_on_type_mismatch=0")
 
     statement = Fence(session).check(session, sql, {})
     session.query(statement.sql, "TSV")
@@ -115,9 +115,9 @@ def test_what_reads_tables_may_run(open_reader: OpenReader, sql: str) -> None:
     ("SELECT 1, count() GROUP BY 1 WITH TOTALS",
      Statement("SELECT 1, count() GROUP BY 1 WITH TOTALS", {}, "", False)),
 ])
-def test_settings_and_format_are_read_from_the_query(open_reader: OpenReader, sql: str,
+def test_settings_and_format_are_read_from_the_query(tables: Readable, sql: str,
                                                      expected: Statement) -> None:
-    session = open_reader("readonly=1&max_threads=1")
+    session = tables.reader("readonly=1&max_threads=1")
 
     assert expected == Fence(session).check(session, sql, {})
 
@@ -135,9 +135,9 @@ def test_a_flush_is_known(sql: str, expected: bool) -> None:
     assert expected == is_flush(sql)
 
 
-def test_every_table_function_of_the_engine_is_judged(open_reader: OpenReader) -> None:
+def test_every_table_function_of_the_engine_is_judged(tables: Readable) -> None:
     """One that a newer engine adds is refused until someone has looked at it."""
-    session = open_reader("readonly=1")
+    session = tables.reader("readonly=1")
     fence = Fence(session)
     names = (session.query("SELECT name FROM system.table_functions", "TSVRaw").bytes()
              or b"").decode().split()

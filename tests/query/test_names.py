@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from query.asking import OpenReader
+from tracker.query.engine import Readable
 from tracker.query.protocol import is_allowed
 
 NAMES = Path(__file__).with_name("names.txt")
@@ -37,8 +37,8 @@ def judged() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_name_of_the_engine_is_judged(open_reader: OpenReader, kind: str) -> None:
-    session = open_reader("readonly=1")
+def test_every_name_of_the_engine_is_judged(tables: Readable, kind: str) -> None:
+    session = tables.reader("readonly=1")
     names = set((session.query(KINDS[kind], "TSVRaw").bytes() or b"").decode().split())
     session.close()
     if kind == "settings":  # all others are left out

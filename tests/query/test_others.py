@@ -57,7 +57,7 @@ def test_a_store_that_is_away_is_told(both: Served, store: DuckStore) -> None:
 
     answer = ask(both, "SELECT 1", store="duckdb")
 
-    assert 500 == answer.status
+    assert 503 == answer.status
     assert b"duckdb is not open" in answer.body
 
 

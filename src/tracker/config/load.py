@@ -16,6 +16,7 @@ from tracker.config.keys import KEYS, PORT_KEYS, SPOOL_KEYS, Key
 from tracker.config.read import Reader, Values, parse
 from tracker.config.services import Services, read_services
 from tracker.errors import ConfigError
+from tracker.machine import machine_bytes
 from tracker.settings import (
     BatchSettings,
     DoorSettings,
@@ -291,4 +292,6 @@ def _query(given: _Given) -> QuerySettings:
     if not is_loopback(host) and not password:
         raise ConfigError(f"QueryPort: {host} can be reached from other machines; set"
                           " QueryPassword, or stay on 127.0.0.1")
-    return QuerySettings(host=host, port=port, password=password)
+    most = QuerySettings().engine_bytes
+    return QuerySettings(host=host, port=port, password=password,
+                         engine_bytes=min(most, machine_bytes() // 4))

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
@@ -11,30 +10,12 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.retention import Retention
 from tracker.metrics import (
     Accounting,
-    Histogram,
     LandingCounts,
-    QueryCounts,
     SnapshotFile,
     StoreSnapshot,
     StoreState,
     add,
 )
-
-
-class Queries(Protocol):
-    """What is told of the query endpoint."""
-
-    @property
-    def queries(self) -> int:
-        """Queries asked since its start."""
-
-    @property
-    def failed(self) -> int:
-        """Those that were answered with an error."""
-
-    @property
-    def seconds(self) -> Histogram:
-        """How long they took."""
 
 
 @dataclass(slots=True)
@@ -47,7 +28,6 @@ class Report:
     files: BatchFiles
     gate: EidGate
     retention: Retention
-    queries: Queries | None
     _before: LandingCounts = field(default_factory=LandingCounts)
 
     def __post_init__(self) -> None:
@@ -78,8 +58,7 @@ class Report:
         counts.corrupt = sum(reader.corrupt for reader in self.sequencer.readers)
         counts.torn = sum(reader.torn for reader in self.sequencer.readers)
         return LandingCounts(
-            counts, {courier.store.name: courier.counts for courier in self.couriers},
-            _queries(self.queries))
+            counts, {courier.store.name: courier.counts for courier in self.couriers})
 
     def _accounting(self) -> Accounting:
         totals = self.files.totals
@@ -108,12 +87,6 @@ class Report:
         newest = self.files.newest.n if self.files.newest else 0
         manifests = (self.files.manifest(n) for n in range(courier.cursor.landed + 1, newest + 1))
         return sum(manifest.rows for manifest in manifests if manifest)
-
-
-def _queries(queries: Queries | None) -> QueryCounts:
-    if queries is None:
-        return QueryCounts()
-    return QueryCounts(queries.queries, queries.failed, queries.seconds)
 
 
 def _age(since: int | None, now: int) -> float:

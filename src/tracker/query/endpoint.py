@@ -6,15 +6,16 @@ import json
 import re
 import socket
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
 
-from tracker.query.engine import OpenReader
+from tracker.query.engine import Readable
 from tracker.query.failure import QueryFailed
 from tracker.query.fence import is_flush
+from tracker.query.link import Link
 from tracker.query.others import Others
 from tracker.query.protocol import (
     MAX_BODY_BYTES,
@@ -28,7 +29,6 @@ from tracker.query.protocol import (
 )
 from tracker.query.runner import Answer, Counts, Runner
 from tracker.settings import QuerySettings
-from tracker.stores.base import Reader
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -57,20 +57,17 @@ _TYPES: Final = {
 
 
 class QueryEndpoint:
-    """Answers queries of anyone on this machine; served inside the store process's event loop.
+    """Answers queries of anyone on this machine from the engine's tables.
 
-    `open_reader` opens a session of the running engine with the settings given to it.
-    `flush` returns when all acknowledged so far has landed, or raises TimeoutError after so many
-    seconds. `readers` are stores that a query may name by `store` in the URL.
+    `link` leads to the store process: to wait for what is acknowledged, and to the stores that a
+    query may name by `store` in the URL.
     """
 
-    def __init__(self, settings: QuerySettings, open_reader: OpenReader,
-                 flush: Callable[[float], Awaitable[None]],
-                 readers: Mapping[str, Reader] | None = None) -> None:
+    def __init__(self, settings: QuerySettings, tables: Readable, link: Link) -> None:
         self._settings = settings
-        self._flush = flush
-        self._runner = Runner(settings, open_reader)
-        self._others = Others(readers or {}, settings)
+        self._link = link
+        self._runner = Runner(settings, tables)
+        self._others = Others(link, settings)
         config = uvicorn.Config(self.app, interface="asgi3", lifespan="off", log_config=None,
                                 access_log=False, proxy_headers=False,
                                 server_header=False, http="httptools", ws="none",
@@ -80,7 +77,7 @@ class QueryEndpoint:
 
     @property
     def counts(self) -> Counts:
-        """For the metrics; `stuck` queries that reach `concurrent` leave no thread for others."""
+        """For the metrics."""
         return self._runner.counts
 
     async def serve(self, sock: socket.socket) -> None:
@@ -145,7 +142,7 @@ class QueryEndpoint:
         reply.query_id = checked_id(args.get("query_id", ""), reply.query_id)
         query = read_query(headers, args, body, str(uuid.uuid4()))
         if is_flush(query.sql):
-            await self._flush_all()
+            await self._link.flush(self._settings.seconds)
             await reply.text(200, "")
             return
         if store := args.get("store"):
@@ -159,13 +156,6 @@ class QueryEndpoint:
         if (wanted and not right) or given.user not in {"", "default"}:
             raise QueryFailed(516, "default: Authentication failed: the user is `default`, the "
                                    "password that of QueryPassword")
-
-    async def _flush_all(self) -> None:
-        try:
-            await self._flush(self._settings.seconds)
-        except TimeoutError:
-            raise QueryFailed(159, "Timeout exceeded: not everything has landed after "
-                                   f"{self._settings.seconds:g} seconds; look at /health") from None
 
     async def _run(self, query: Query, receive: Receive, reply: "_Reply") -> None:
         """Answer one query; it is stopped when the client goes away."""

@@ -1,6 +1,6 @@
 """What the endpoint needs of the embedded engine: sessions opened for one query each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 
@@ -44,8 +44,17 @@ class Session(Protocol):
         """End the session; others on the same data go on."""
 
 
-OpenReader = Callable[[str], Session]
-"""Opens a session of the running engine with settings such as `readonly=1&max_threads=2`.
+class Readable(Protocol):
+    """The running engine with its tables; its methods are called in threads.
 
-A session costs about a millisecond, and with one per query no state of one query meets another.
-"""
+    A session costs about a millisecond, and with one per query no state of one query meets another.
+    """
+
+    def refresh(self) -> None:
+        """Return when all that landed before the call can be read.
+
+        Raises `StoreUnavailable` when it is not known yet which tables there are.
+        """
+
+    def reader(self, settings: str) -> Session:
+        """A session with `settings`, such as `readonly=1&max_threads=2`."""

@@ -12,6 +12,7 @@ NAMES: Final[dict[int, str]] = {
     164: "READONLY",
     202: "TOO_MANY_SIMULTANEOUS_QUERIES",
     210: "NETWORK_ERROR",
+    279: "ALL_CONNECTION_TRIES_FAILED",
     291: "DATABASE_ACCESS_DENIED",
     344: "SUPPORT_IS_DISABLED",
     381: "QUERY_IS_TOO_LARGE",
@@ -31,7 +32,7 @@ _STATUS: Final[dict[int, int]] = {
     **dict.fromkeys((46, 47, 50, 56, 60, 73, 81, 115), 404),
     **dict.fromkeys((164, 291, 344, 446, 497), 403),
     159: 408,
-    202: 503,
+    **dict.fromkeys((202, 279), 503),
     381: 413,
     516: 401,
 }

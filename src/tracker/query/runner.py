@@ -1,4 +1,4 @@
-"""Runs queries in a few threads beside the writer; bounded in number, time, memory and bytes."""
+"""Runs queries in a few threads; bounded in number, time, memory and bytes."""
 
 import asyncio
 import time
@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 from tracker.errors import StoreUnavailable
 from tracker.metrics import Histogram
-from tracker.query.engine import OpenReader, Result, Session, Stream
+from tracker.query.engine import Readable, Result, Session, Stream
 from tracker.query.failure import QueryFailed, from_engine
 from tracker.query.fence import Fence, Statement
 from tracker.query.protocol import MAX_SQL_BYTES, Query, is_allowed
+from tracker.query.turns import Turns
 from tracker.settings import QuerySettings
 
 T = TypeVar("T")
 
-WAITING: Final = 32  # queries that may wait for a thread; more are turned away
 GRACE_SECONDS: Final = 2.0  # how long after its time the engine may end a query by itself
 KILL_SECONDS: Final = 5.0  # how long a killed query may take to end
 
@@ -51,7 +51,6 @@ class Counts:
     failed: int = 0
     seconds: Histogram = field(default_factory=Histogram)
     running: int = 0
-    waiting: int = 0
     stuck: int = 0  # threads whose query did not end when killed
 
 
@@ -72,14 +71,14 @@ class Runner:
     All methods are called from one event loop; the engine is only called in the pool's threads.
     """
 
-    def __init__(self, settings: QuerySettings, open_reader: OpenReader,
+    def __init__(self, settings: QuerySettings, tables: Readable,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._open_reader = open_reader
+        self._tables = tables
         self._clock = clock
         self._threads = ThreadPoolExecutor(settings.concurrent, "query")
         self._killer = ThreadPoolExecutor(1, "query-kill")
-        self._free = asyncio.Semaphore(settings.concurrent)
+        self._turns = Turns(settings.concurrent)
         self._fence: Fence | None = None
         self._timezone = "UTC"
         self._runs: set[_Run] = set()
@@ -98,7 +97,7 @@ class Runner:
     @asynccontextmanager
     async def run(self, query: Query) -> AsyncIterator[Answer]:
         """The answer to a query, which ends with the context; raises `QueryFailed`."""
-        await self._wait_for_turn()
+        await self._turns.take()
         run = _Run(query, self._clock() + self._seconds(query) + GRACE_SECONDS)
         self._runs.add(run)
         self.counts.queries += 1
@@ -115,19 +114,6 @@ class Runner:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    async def _wait_for_turn(self) -> None:
-        """Wait for a free thread, but neither long nor in a long queue."""
-        if self._free.locked() and self.counts.waiting >= WAITING:
-            raise self._busy()
-        self.counts.waiting += 1
-        try:
-            async with asyncio.timeout(self._settings.seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise self._busy() from None
-        finally:
-            self.counts.waiting -= 1
-
     async def _end(self, run: _Run) -> None:
         """Close the query's session and let the next one in; a stuck thread keeps its turn."""
         try:
@@ -136,11 +122,7 @@ class Runner:
         finally:
             self._runs.discard(run)
             self.counts.running -= 1
-            self._free.release()
-
-    def _busy(self) -> QueryFailed:
-        return QueryFailed(202, f"Too many simultaneous queries: {self._settings.concurrent} run "
-                                "and others wait; try again soon")
+            self._turns.give_back()
 
     def _seconds(self, query: Query) -> float:
         wanted = _number(query.settings.get("max_execution_time", ""))
@@ -164,6 +146,7 @@ class Runner:
             "max_memory_usage": f"{int(min(memory, own.memory_bytes))}",
             "max_result_bytes": f"{int(min(result, own.result_bytes))}",
             "max_query_size": f"{MAX_SQL_BYTES}",
+            "max_temporary_data_on_disk_size_for_query": f"{own.spill_bytes}",
             "log_comment": query.query_id,
         }
         for name, most in (("max_block_size", 65_409), ("max_threads", 16)):
@@ -202,7 +185,11 @@ class Runner:
     def _judge(self, run: _Run) -> Statement:
         """Open the session that the query is to run in, and see whether it may."""
         query = run.query
-        run.session = self._open_reader(self._options(query))
+        try:
+            self._tables.refresh()
+        except StoreUnavailable as error:
+            raise QueryFailed(279, str(error)) from None
+        run.session = self._tables.reader(self._options(query))
         if self._fence is None:
             self._fence = Fence(run.session)
             timezone = run.session.query("SELECT timezone()", "TSVRaw").bytes() or b"UTC"
@@ -212,7 +199,7 @@ class Runner:
         if own:
             run.session.close()
             wider = replace(query, settings={**query.settings, **own})
-            run.session = self._open_reader(self._options(wider))
+            run.session = self._tables.reader(self._options(wider))
         return statement
 
     async def _rest(self, run: _Run) -> AsyncIterator[bytes]:
@@ -260,7 +247,7 @@ class Runner:
 
     def _kill_query(self, run: _Run) -> None:
         """In the killer's thread."""
-        session = self._open_reader("readonly=1")
+        session = self._tables.reader("readonly=1")
         try:
             session.query("KILL QUERY WHERE Settings['log_comment'] = {id:String} ASYNC",
                           params={"id": run.query.query_id})

@@ -34,6 +34,7 @@ class Migration:
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "all tables", clickhouse.tables_ddl),
+    Migration(2, "replaced parts stay while queries read them", clickhouse.keep_replaced),
 )
 
 

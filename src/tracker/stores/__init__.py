@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tracker.places import Places
 from tracker.settings import Settings, StoreSettings
 from tracker.stores.base import Store
 from tracker.stores.engine import Engine
@@ -10,11 +11,11 @@ from tracker.stores.engine import Engine
 Opener = Callable[[StoreSettings, Path, Engine | None], Store]
 
 
-def _chdb(store: StoreSettings, _: Path, engine: Engine | None) -> Store:
+def _chdb(store: StoreSettings, data: Path, engine: Engine | None) -> Store:
     from tracker.stores.chdb import ChdbStore  # noqa: PLC0415 - only the store process loads it
 
     assert engine is not None
-    return ChdbStore(store.name, engine)
+    return ChdbStore(store.name, engine, told=Places(data).tables)
 
 
 def _duckdb(store: StoreSettings, data: Path, _: Engine | None) -> Store:
@@ -30,7 +31,7 @@ KINDS: dict[str, Opener] = {"chdb": _chdb, "duckdb": _duckdb}
 def open_engine(settings: Settings) -> Engine | None:
     """The embedded engine, not started yet, if a store needs it."""
     if any(store.service == "chdb" for store in settings.stores):
-        return Engine(settings.data_directory / "chdb")
+        return Engine(Places(settings.data_directory).engine)
     return None
 
 

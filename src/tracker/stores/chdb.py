@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from tracker.schema.table import Derived
 from tracker.schema.tables import DERIVED
 from tracker.stores.engine import Engine, Session, brief, code_name
 from tracker.stores.mending import has_rows, mend, mend_account
+from tracker.stores.replica import publish
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
 
@@ -62,12 +64,14 @@ the batch that was in hand is made whole."""
 
 
 class ChdbStore:
-    """Lands batches in an `Engine` that others may read from."""
+    """Lands batches in an `Engine`; `told`, a file, tells readers of its tables (`Replica`)."""
 
-    def __init__(self, name: str, engine: Engine, database: str = clickhouse.DATABASE) -> None:
+    def __init__(self, name: str, engine: Engine, database: str = clickhouse.DATABASE,
+                 told: Path | None = None) -> None:
         self.name = name
         self._engine = engine
         self.database = database
+        self._told = told
         self._session: Session = None
         self._is_sure = False  # that no earlier try left a batch half landed
 
@@ -78,6 +82,8 @@ class ChdbStore:
         self._is_sure = False
         migrations.apply(self, self.database)
         migrations.check_window(self, self.database)
+        if self._told is not None:
+            publish(self, self._told)
 
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""

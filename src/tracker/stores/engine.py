@@ -4,9 +4,10 @@ import contextlib
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tracker.errors import StoreUnavailable
 
@@ -61,12 +62,14 @@ class Engine:
     handlers of some signals; `open` in the main thread gives Python's own back, so open it there
     before anything needs them, or set handlers after opening.
 
-    It may use `memory_bytes`, by default half of what the machine or the container has.
+    It may use `memory_bytes`, by default half of what the machine or the container has. `more` are
+    further settings of the server inside.
     """
 
-    def __init__(self, directory: Path, memory_bytes: int | None = None) -> None:
+    def __init__(self, directory: Path, memory_bytes: int | None = None,
+                 more: Mapping[str, object] | None = None) -> None:
         self.directory = directory
-        self._memory_bytes = memory_bytes
+        self._settings = {**_server_settings(memory_bytes), **(more or {})}
         self._base: Session = None
         self._lock = threading.Lock()
 
@@ -78,7 +81,7 @@ class Engine:
             self.directory.mkdir(parents=True, exist_ok=True)
             _allow_files()
             with _own_handlers():
-                base = self._session(_server_settings(self._memory_bytes))
+                base = self._session(self._settings)
             _leave_files_alone(base)
             self._base = base
 
@@ -99,8 +102,8 @@ class Engine:
                 self._base.close()
                 self._base = None
 
-    def _session(self, settings: dict[str, float]) -> Session:
-        options = "&".join(f"{name}={value}" for name, value in settings.items())
+    def _session(self, settings: Mapping[str, object]) -> Session:
+        options = "&".join(f"{name}={quote(str(value))}" for name, value in settings.items())
         return _connect(f"{self.directory}?{options}" if options else str(self.directory))
 
 

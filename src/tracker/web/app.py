@@ -18,7 +18,14 @@ from tracker.door.address import canonical
 from tracker.door.door import Door
 from tracker.intake import Intake
 from tracker.intake.answers import NOSNIFF
-from tracker.metrics import EdgeSnapshot, StoreSnapshot, read_edges, read_store
+from tracker.metrics import (
+    EdgeSnapshot,
+    QuerySnapshot,
+    StoreSnapshot,
+    read_edges,
+    read_query,
+    read_store,
+)
 from tracker.settings import IntakeSettings
 from tracker.web.answers import error_answer, json_answer
 from tracker.web.exposition import CONTENT_TYPE, Exposition
@@ -39,7 +46,7 @@ class Overview:
     """What every worker can tell of all processes.
 
     `own` gives this worker's snapshot as it is now; the others come from the files in `run`.
-    `workers` is how many there should be.
+    `workers` is how many there should be, `asked` whether there should be a query process.
     """
 
     run: Path
@@ -47,6 +54,7 @@ class Overview:
     workers: int
     stores: tuple[str, ...]
     own: Callable[[], EdgeSnapshot]
+    asked: bool
 
     def edges(self) -> list[EdgeSnapshot]:
         """All workers, this one as it is now."""
@@ -57,6 +65,10 @@ class Overview:
     def store(self) -> StoreSnapshot | None:
         """The store process, as it last said."""
         return read_store(self.run, self.supervisor)
+
+    def query(self) -> QuerySnapshot | None:
+        """The query process, as it last said."""
+        return read_query(self.run, self.supervisor)
 
 
 class Web:
@@ -91,10 +103,10 @@ class Web:
                            headers=self._cors(request))
 
     async def health(self, request: Request) -> Response:
-        """How spool and stores are; 503 when hits are refused."""
+        """How spool, stores and queries are; 503 when hits are refused."""
         overview = self._overview
         body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
-                      self._clock())
+                      self._clock(), overview.query(), asked=overview.asked)
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
@@ -103,7 +115,8 @@ class Web:
         del request
         registry = CollectorRegistry(auto_describe=False)
         registry.register(Exposition(self._overview.edges(), self._overview.store(),
-                                     self._overview.stores, self._clock()))
+                                     self._overview.stores, self._clock(),
+                                     self._overview.query(), asked=self._overview.asked))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE)
 
     async def clear(self, request: Request) -> Response:

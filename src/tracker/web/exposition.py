@@ -19,6 +19,7 @@ from tracker.metrics import (
     EdgeSnapshot,
     Histogram,
     LandingCounts,
+    QuerySnapshot,
     StoreSnapshot,
     add,
 )
@@ -56,9 +57,12 @@ class Exposition(Collector):
     """One look at the snapshots; made anew for each scrape."""
 
     def __init__(self, edges: Sequence[EdgeSnapshot], store: StoreSnapshot | None,
-                 names: Iterable[str], now: float) -> None:
+                 names: Iterable[str], now: float, query: QuerySnapshot | None = None, *,
+                 asked: bool = False) -> None:
         self._edges = edges
         self._store = store
+        self._query = query
+        self._asked = asked
         self._names = tuple(names)
         self._now = now
 
@@ -78,7 +82,8 @@ class Exposition(Collector):
             yield from _sequencer(self._store)
             yield from _stores(self._store.counts)
             yield from _accounting(self._store)
-            yield from _query(self._store.counts)
+        if self._query is not None:
+            yield from _query(self._query)
         yield from self._store_states()
 
     def _processes(self) -> Iterator[Metric]:
@@ -89,13 +94,15 @@ class Exposition(Collector):
         started = GaugeMetricFamily("tracker_process_start_time_seconds",
                                     "When a process was started.", labels=["process"])
         stamps = [edge.stamp for edge in self._edges]
-        if self._store is not None:
-            stamps.append(self._store.stamp)
+        for process, snapshot, wanted in (("store", self._store, True),
+                                          ("query", self._query, self._asked)):
+            if snapshot is not None:
+                stamps.append(snapshot.stamp)
+            elif wanted:
+                up.add_metric([process], 0.0)
         for stamp in stamps:
             up.add_metric([stamp.process], float(self._now - stamp.written <= STALE_SECONDS))
             started.add_metric([stamp.process], stamp.started)
-        if self._store is None:
-            up.add_metric(["store"], 0.0)
         yield up
         yield started
 
@@ -205,8 +212,9 @@ def _accounting(store: StoreSnapshot) -> Iterator[Metric]:
     yield _counter("events_duplicate", "Events that had been accepted before.", own.duplicate)
 
 
-def _query(counts: LandingCounts) -> Iterator[Metric]:
-    query = counts.query
+def _query(snapshot: QuerySnapshot) -> Iterator[Metric]:
+    query = snapshot.counts
     yield _counter("query_queries", "Queries answered.", query.queries)
     yield _counter("query_errors", "Queries that failed or were refused.", query.errors)
     yield _histogram("query_seconds", "Answering one query.", None, {"": query.seconds})
+    yield _gauge("query_running", "Queries that run now.", snapshot.running)

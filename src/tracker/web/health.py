@@ -3,19 +3,27 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tracker.metrics import STALE_SECONDS, EdgeSnapshot, StoreSnapshot, StoreState
+from tracker.metrics import (
+    STALE_SECONDS,
+    EdgeSnapshot,
+    QuerySnapshot,
+    StoreSnapshot,
+    StoreState,
+)
 
 STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs, or cannot write"
 
 
 def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
-           names: Iterable[str], now: float) -> dict[str, Any]:
-    """The body of `/health`; `workers` (how many) and `names` of stores are the configured ones,
-    `now` is in seconds since 1970.
+           names: Iterable[str], now: float, query: QuerySnapshot | None = None, *,
+           asked: bool = False) -> dict[str, Any]:
+    """The body of `/health`; `workers` (how many), `names` of stores and whether queries are to be
+    `asked` are the configured ones, `now` is in seconds since 1970.
 
     failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
     accepted, but a store or a process is away, or bytes on disk were damaged.
     """
+    answering = query is not None and now - query.stamp.written <= STALE_SECONDS
     live = [edge for edge in edges if now - edge.stamp.written <= STALE_SECONDS]
     refusals = sorted({edge.refuses for edge in live if edge.refuses is not None})
     stores = _stores(store, names, now)
@@ -23,11 +31,16 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
         status = "failing"
     elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
             or any(s["suspended"] for s in stores.values()) \
-            or store is None or store.counts.sequencer.corrupt or store.last_error is not None:
+            or (asked and not answering) or store is None \
+            or store.counts.sequencer.corrupt or store.last_error is not None:
         status = "degraded"
     else:
         status = "ok"
-    return {"status": status, "spool": _spool(live, workers, store, refusals), "stores": stores}
+    told = {"status": status, "spool": _spool(live, workers, store, refusals), "stores": stores}
+    if asked:
+        told["queries"] = {"answering": answering,
+                           "confined": query.confined if query is not None else None}
+    return told
 
 
 def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,

@@ -1,0 +1,46 @@
+"""Where things lie in the data directory that several processes use."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Paths under one data directory; `run` is made anew at each start of the supervisor."""
+
+    data: Path
+
+    @property
+    def engine(self) -> Path:
+        """The embedded engine's own files."""
+        return self.data / "chdb"
+
+    @property
+    def run(self) -> Path:
+        """What processes tell each other."""
+        return self.data / "run"
+
+    @property
+    def inside(self) -> Path:
+        """The socket by which the query process asks the store process."""
+        return self.run / "inside"
+
+    @property
+    def tables(self) -> Path:
+        """How the embedded engine's tables are defined."""
+        return self.run / "tables"
+
+    @property
+    def query(self) -> Path:
+        """The only directory that the query process writes."""
+        return self.run / "query"
+
+    @property
+    def replica(self) -> Path:
+        """The files of the query process's engine."""
+        return self.query / "engine"
+
+    @property
+    def scratch(self) -> Path:
+        """What stands for /tmp in the query process."""
+        return self.query / "tmp"

@@ -1,0 +1,145 @@
+"""The embedded engine's tables, read by a second engine in a process that cannot write them.
+
+The engine that writes tells how its tables are defined, in a file. A reader attaches each under
+the same UUID, from a disk that is read-only; so both see the same parts. Parts never change; new
+ones are found when the reader looks at the disk again (`refresh`), and those that a merge replaced
+stay for `KEPT_SECONDS`, longer than any query runs.
+"""
+
+import threading
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from tracker.errors import StoreUnavailable
+from tracker.schema import clickhouse
+from tracker.stores.engine import Engine, Session, brief
+
+_DISK: Final = "landed"
+_WAIT_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
+
+SPILL_BYTES: Final = 2 << 30
+"""What sorts, groups and joins of all queries may put on disk, where memory does not do."""
+
+
+class Database(Protocol):
+    """Where a query runs."""
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """Its rows by column name."""
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """A table or view as the engine that writes tells it; `engine` is all behind ENGINE."""
+
+    name: str
+    uuid: str
+    create: str
+    engine: str
+
+    def attach(self, disk: str) -> str:
+        """The statement that makes it readable elsewhere; raises ValueError if that is unclear."""
+        if not self.engine:
+            return self.create
+        head, found, tail = self.create.partition(f"ENGINE = {self.engine}")
+        start = f"CREATE TABLE {clickhouse.DATABASE}.{self.name} "
+        if not found or not head.startswith(start) or " SETTINGS " not in self.engine:
+            raise ValueError(f"{self.name} is defined in a way that is not known: {self.create}")
+        return (f"ATTACH TABLE {clickhouse.DATABASE}.{self.name} UUID '{self.uuid}'"
+                f" {head.removeprefix(start)}{found}, table_readonly = 1, disk = {disk}{tail}")
+
+
+def publish(database: Database, file: Path) -> None:
+    """Tell readers, in `file`, the tables and views as they are now."""
+    rows = database.rows(
+        "SELECT name, toString(uuid) AS uuid, create_table_query AS create,"
+        " if(t.engine = 'View', '', engine_full) AS engine FROM system.tables AS t"
+        f" WHERE database = '{clickhouse.DATABASE}' AND t.engine != 'MaterializedView'"
+        " ORDER BY t.engine = 'View', name")
+    draft = file.with_suffix(".new")
+    draft.write_bytes(msgspec.json.encode(msgspec.convert(rows, list[Definition])))
+    draft.replace(file)
+
+
+class Replica:
+    """The tables under `source`, as `file` defines them, in an engine of its own under `own`.
+
+    Never writes into `source`. Any number of threads may call it.
+    """
+
+    def __init__(self, source: Path, file: Path, own: Path, memory_bytes: int) -> None:
+        self._source = source
+        self._file = file
+        self._engine = Engine(own, memory_bytes, {
+            "custom_local_disks_base_directory": f"{source}/",
+            "max_temporary_data_on_disk_size": SPILL_BYTES})
+        self._attached = b""
+        self._session: Session = None
+        self._lock = threading.Lock()
+        self._asked = 0  # refreshes asked for
+        self._shown = 0  # of these, how many had been asked for when the last one began
+
+    def open(self) -> None:
+        """Start the engine, in the main thread; tables follow when they are first asked for."""
+        self._engine.open()
+
+    def reader(self, settings: str) -> Session:
+        """A session of its own with `settings`, as `readonly=1&max_threads=2`."""
+        return self._engine.reader(settings)
+
+    def changed(self) -> bool:
+        """Whether the tables are defined otherwise than when they were attached."""
+        return bool(self._attached) and self._defined() != self._attached
+
+    def refresh(self) -> None:
+        """Return when all that landed before the call can be read.
+
+        Raises `StoreUnavailable` when it is not known yet which tables there are.
+        """
+        self._asked += 1
+        mine = self._asked
+        with self._lock:
+            if self._shown >= mine:
+                return  # one that began since has seen it too
+            begun = self._asked
+            try:
+                if self._attached:
+                    self._session.query(f"SYSTEM RESTART DISK {_DISK}")
+                else:
+                    self._attach(self._awaited())
+            except RuntimeError as error:
+                raise StoreUnavailable(f"the tables cannot be read: {brief(error)}") from error
+            self._shown = begun
+
+    def _awaited(self) -> bytes:
+        """The definitions, which the store process writes soon after a start."""
+        until = time.monotonic() + _WAIT_SECONDS
+        while not (defined := self._defined()):
+            if time.monotonic() > until:
+                raise StoreUnavailable("the embedded store is not open yet; look at /health")
+            time.sleep(_LOOK_SECONDS)
+        return defined
+
+    def _defined(self) -> bytes:
+        try:
+            return self._file.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def _attach(self, defined: bytes) -> None:
+        disk = (f"disk(name = '{_DISK}', type = object_storage, object_storage_type = local,"
+                f" metadata_type = plain, path = {clickhouse.text(f'{self._source}/')},"
+                " readonly = 1)")
+        session = self._engine.session()
+        try:
+            session.query(f"CREATE DATABASE IF NOT EXISTS {clickhouse.DATABASE}")
+            for definition in msgspec.json.decode(defined, type=list[Definition]):
+                session.query(definition.attach(disk))
+        except BaseException:
+            session.query(f"DETACH DATABASE IF EXISTS {clickhouse.DATABASE}")
+            session.close()
+            raise
+        self._session, self._attached = session, defined
