@@ -69,7 +69,7 @@ def test_a_full_data_directory_refuses_and_recovers(tmp_path: Path) -> None:
         ballast = fill(tracker.data)
         press(tracker, load)
         time.sleep(3)
-        assert len(tracker.processes()) == 3
+        assert len(tracker.processes()) == 4
         ballast.unlink()
         recovers(load)
         load.check()

@@ -81,7 +81,7 @@ def test_a_worker_killed_under_load_comes_back_and_loses_nothing(tmp_path: Path)
                 time.sleep(0.5)
                 os.kill(worker_of(tracker), signal.SIGKILL)
                 time.sleep(0.3)
-                eventually(lambda: len(tracker.processes()) == 3, 10, "it was started again")
+                eventually(lambda: len(tracker.processes()) == 4, 10, "it was started again")
             sent = client.finish()
         finally:
             client.end()

@@ -120,7 +120,7 @@ def test_a_store_process_killed_again_and_again_loses_nothing(tmp_path: Path) ->
             load.send(10)
             os.kill(store_of(tracker), signal.SIGKILL)
             load.send(10)
-            eventually(lambda: len(tracker.processes()) == 3, 10, "it was started again")
+            eventually(lambda: len(tracker.processes()) == 4, 10, "it was started again")
             time.sleep(0.7)
         load.check()
 
@@ -159,7 +159,7 @@ def test_a_kill_amid_a_large_insert_into_many_partitions_lands_it_once(tmp_path:
             assert 200 == tracker.post(events)
         for pause in (0.1, 0.4, 0.8):
             eventually(lambda: (tracker.data / "chdb").exists()
-                       and len(tracker.processes()) == 3, 15, "it runs")
+                       and len(tracker.processes()) == 4, 15, "it runs")
             time.sleep(0.6 + pause)
             os.kill(store_of(tracker), signal.SIGKILL)
             time.sleep(0.3)

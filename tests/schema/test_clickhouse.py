@@ -196,7 +196,7 @@ def test_a_first_migration_that_was_cut_short_is_finished(engine: Engine) -> Non
     store.execute("DROP VIEW cut_short.visitors")
     store.open()
 
-    assert {1} == migrations.applied(store, "cut_short").keys()
+    assert {1, 2} == migrations.applied(store, "cut_short").keys()
     assert store.rows("EXISTS TABLE cut_short.hits_mv")[0]["result"] == 1
     store.close()
 

@@ -170,10 +170,11 @@ def test_replaced_parts_stay_longer_than_a_query_may_run() -> None:
     assert KEPT_SECONDS > QuerySettings().seconds + GRACE_SECONDS + KILL_SECONDS
 
 
-def test_tables_of_before_keep_replaced_parts_too(engine: Engine, tmp_path: Path) -> None:
+def test_tables_of_before_sync_and_keep_parts_too(engine: Engine, tmp_path: Path) -> None:
     store = ChdbStore("chdb", engine, "kept")
     store.open()
-    store.execute("ALTER TABLE kept.events RESET SETTING old_parts_lifetime")
+    store.execute("ALTER TABLE kept.events RESET SETTING old_parts_lifetime,"
+                  " min_rows_to_fsync_after_merge")
     store.execute("ALTER TABLE kept.schema_migrations DELETE WHERE version = 2"
                   " SETTINGS mutations_sync = 1")
 
@@ -181,7 +182,8 @@ def test_tables_of_before_keep_replaced_parts_too(engine: Engine, tmp_path: Path
 
     engines = store.rows("SELECT engine_full FROM system.tables WHERE database = 'kept'"
                          " AND name = 'events'")
-    assert f"old_parts_lifetime = {KEPT_SECONDS}" in str(engines[0]["engine_full"])
+    for setting in (f"old_parts_lifetime = {KEPT_SECONDS}", "min_rows_to_fsync_after_merge = 1"):
+        assert setting in str(engines[0]["engine_full"])
     store.land(make_batch(tmp_path, 1, [{"ename": "x"}]))
 
 

@@ -17,12 +17,15 @@ from tracker.metrics import (
     EdgeCounts,
     EdgeSnapshot,
     LandingCounts,
+    QueryCounts,
+    QuerySnapshot,
     SnapshotFile,
     Stamp,
     StoreCounts,
     StoreSnapshot,
     StoreState,
 )
+from tracker.places import Places
 from tracker.settings import IntakeSettings
 
 
@@ -56,7 +59,10 @@ def store_snapshot(written: float, **states: StoreState) -> StoreSnapshot:
 
 
 def tell(worker: Worker, snapshot: StoreSnapshot) -> None:
-    SnapshotFile(worker.settings.data_directory / "run", "store", "0").write(snapshot)
+    places = Places(worker.settings.data_directory)
+    SnapshotFile(places.run, "store", "0").write(snapshot)
+    query = SnapshotFile(places.query, "query", "0")
+    query.write(QuerySnapshot(query.stamp(), QueryCounts()))
 
 
 def samples(worker: Worker) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -174,6 +180,7 @@ def test_health_is_ok_when_all_is(worker: Worker) -> None:
     assert body["status"] == "ok"
     assert body["stores"] == {"chdb": {"reachable": True, "lag_events": 3, "lag_seconds": 0.5,
                                        "last_error": None, "suspended": False, "gaps": []}}
+    assert body["queries"]["answering"] is True
 
 
 SILENT = "the store process gives no sign of life: it starts, hangs, or cannot write"

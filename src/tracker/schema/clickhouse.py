@@ -15,17 +15,18 @@ DYNAMIC_PATHS = 64
 Each costs open files and time in every insert, so a client that invents keys must not make more.
 """
 
-KEPT_SECONDS = 90
+KEPT_SECONDS = 480
 """How long the parts that a merge has replaced stay on disk, for queries that still read them."""
+
+_LASTING = f"min_rows_to_fsync_after_merge = 1, old_parts_lifetime = {KEPT_SECONDS}"
 
 _PACKED_BYTES = 32 << 20  # smaller parts are one file: half the cost of a small insert
 
 _SETTINGS = (
-    "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,"
+    "fsync_after_insert = 1, fsync_part_directory = 1,"
     f" non_replicated_deduplication_window = {WINDOW},"
     f" min_bytes_for_full_part_storage = {_PACKED_BYTES},"
-    " min_level_for_wide_part = 2,"
-    f" old_parts_lifetime = {KEPT_SECONDS}"
+    f" min_level_for_wide_part = 2, {_LASTING}"
 )
 
 _TYPES = {
@@ -118,11 +119,11 @@ def tables_ddl(database: str = DATABASE) -> list[str]:
     ]
 
 
-def keep_replaced(database: str = DATABASE) -> list[str]:
-    """Statements that make tables of before keep replaced parts as new ones do."""
+def make_merges_last(database: str = DATABASE) -> list[str]:
+    """Statements that make tables of before treat merged parts as new ones do."""
     return [*tables_ddl(database),
-            *(f"ALTER TABLE {database}.{table.name} MODIFY SETTING"
-              f" old_parts_lifetime = {KEPT_SECONDS}" for table in stored())]
+            *(f"ALTER TABLE {database}.{table.name} MODIFY SETTING {_LASTING}"
+              for table in stored())]
 
 
 def add_column(table: Table, column: Column, database: str = DATABASE) -> str:

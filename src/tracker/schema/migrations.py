@@ -34,7 +34,8 @@ class Migration:
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "all tables", clickhouse.tables_ddl),
-    Migration(2, "replaced parts stay while queries read them", clickhouse.keep_replaced),
+    Migration(2, "what is merged is synced, what it replaced stays for a while",
+              clickhouse.make_merges_last),
 )
 
 
