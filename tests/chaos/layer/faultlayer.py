@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import struct
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +76,8 @@ def install() -> None:
     control = Control(Path(path))
     _wrap_clock(control)  # before anything takes the functions of `time` as they are
     from tracker.durable import Files  # noqa: PLC0415 - the seam
-    _wrap_files(Files, control)
+    if not {"-m", "tracker"} <= {*sys.orig_argv}:  # the supervisor may refuse to start
+        _wrap_files(Files, control)
 
 
 def _wrap_clock(control: Control) -> None:
