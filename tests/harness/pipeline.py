@@ -61,6 +61,9 @@ class ModelStore:
         if self._counts():
             self._landed.land(batch)
 
+    def check(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

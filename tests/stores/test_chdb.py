@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.batches import NOON, make_batch
-from tracker.errors import BatchRefused, StoreUnavailable
+from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
 from tracker.stores.chdb import ChdbStore
 from tracker.stores.engine import Engine
 
@@ -150,6 +150,20 @@ def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: s
     _run(CHILD, tmp_path, "1")
 
     assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
+
+
+def test_a_part_that_a_full_disk_left_without_its_bytes_is_found(
+    store: ChdbStore, tmp_path: Path,
+) -> None:
+    """The engine says nothing when a merge cannot write, and puts the empty part in place."""
+    store.land(make_batch(tmp_path, 1, EVERYWHERE))
+    store.check()
+    (part,) = store.rows("SELECT path FROM system.parts WHERE active AND table = 'accounting'"
+                         f" AND database = '{store.database}'")
+    os.truncate(Path(str(part["path"]), "data.packed"), 0)
+
+    with pytest.raises(StoreDamaged, match="accounting"):
+        store.check()
 
 
 MERGE = """

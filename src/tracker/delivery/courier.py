@@ -18,6 +18,7 @@ from tracker.stores.base import Store
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 _LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 5.0
 
 log = structlog.get_logger("courier")
 
@@ -44,6 +45,7 @@ class Courier:
         self._dead = dead
         self._sealed = threading.Event()
         self._landed = threading.Condition()
+        self._checked = 0.0
 
     def wake(self) -> None:
         """A batch was sealed."""
@@ -91,8 +93,10 @@ class Courier:
             if idle and self.state.reachable:
                 self._sealed.wait(_LOOK_SECONDS)
                 self._sealed.clear()
-                continue
             try:
+                self._check()
+                if idle and self.state.reachable:
+                    continue
                 if idle:  # it was away, and no batch will tell that it is back
                     self.store.open()
                 elif (batch := self._load(n)) is None:
@@ -108,6 +112,12 @@ class Courier:
             else:
                 waits = pauses()
                 self._back()
+
+    def _check(self) -> None:
+        """Now and then let the store look at itself."""
+        if time.monotonic() - self._checked >= _CHECK_SECONDS:
+            self._checked = time.monotonic()
+            self.store.check()
 
     def _load(self, n: int) -> Batch | None:
         """Batch `n`; None when its rows are gone."""

@@ -28,6 +28,12 @@ class Store(Protocol):
         will come, as `batch.part(...)`).
         """
 
+    def check(self) -> None:
+        """Look whether what was written lately is there; called now and then, so it is quick.
+
+        Raises `StoreDamaged` where it is not.
+        """
+
     def close(self) -> None:
         """Let go of the store; `open` may follow."""
 

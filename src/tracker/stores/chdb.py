@@ -13,7 +13,7 @@ from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived
 from tracker.schema.tables import DERIVED
 from tracker.stores.engine import Engine, Session, brief, code_name
-from tracker.stores.mending import has_rows, mend, mend_account
+from tracker.stores.mending import check_parts, has_rows, mend, mend_account
 from tracker.stores.replica import publish
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
@@ -98,6 +98,11 @@ class ChdbStore:
                 mend(self, batch, _rows(batch), lambda derived: _has_private(batch, derived))
         self._insert_account(batch.manifest, sure=sure)
         self._is_sure = True
+
+    def check(self) -> None:
+        """Look at the parts that were made lately; raises `StoreDamaged`."""
+        if self._session is not None:
+            check_parts(self)
 
     def close(self) -> None:
         """End the session; the engine goes on for its readers."""

@@ -76,6 +76,9 @@ class DuckStore:
             self.close()  # a failed write may have made the open database unusable
             raise
 
+    def check(self) -> None:
+        """A failed write is told by the transaction it belongs to."""
+
     def query(self, sql: str, params: Mapping[str, str], seconds: float, result_bytes: int
               ) -> pa.Table:
         """The rows of one reading statement; for threads other than the courier's.
