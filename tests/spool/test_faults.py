@@ -98,7 +98,7 @@ def test_a_failed_group_is_refused_alone_and_its_segment_is_left(tmp_path: Path)
         seen: list[int] = []  # noqa: RUF012 - one instance
 
         def pwrite(self, descriptor: int, data: bytes | memoryview, offset: int) -> int:
-            if b"bad" in bytes(data):
+            if b"worn out" in bytes(data):
                 self.bad = descriptor
                 raise OSError(errno.EIO, "the disk is worn")
             if descriptor == self.bad:
@@ -114,12 +114,12 @@ def test_a_failed_group_is_refused_alone_and_its_segment_is_left(tmp_path: Path)
     answers = Answers()
     spool = make_spool(tmp_path / "w0", answers, files=files)
     spool.open()
-    for number, record in enumerate([b"before", b"bad", b"after"], 1):
+    for number, record in enumerate([b"before", b"worn out", b"after"], 1):
         spool.append(record, record)
         answers.wait(number)
     spool.close()
 
-    assert [b"bad"] == answers.refused
+    assert [b"worn out"] == answers.refused
     assert "the disk is worn" in str(answers.errors[0])
     assert [] == files.seen
     found = read_fresh(tmp_path / "w0")
