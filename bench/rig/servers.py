@@ -83,6 +83,7 @@ class Tracker:
             "QueryPort": f"127.0.0.1:{self.query_port}", "Workers": 1, **config}
         self._child: subprocess.Popen[bytes] | None = None
         self._made = 0  # events that `fill` put into the store
+        self._before = 0.0
 
     @property
     def data(self) -> Path:
@@ -129,6 +130,7 @@ class Tracker:
         """
         if int(self.sql("SELECT count() FROM sfpla.events")[0][0]) >= rows:
             return False
+        landed = max(self.landed_in_each())  # a store goes on with its count, the workers do not
         self.stop()
         done = subprocess.run(
             [sys.executable, "-m", "bench.rig.fill", str(self.data / "chdb"), str(rows)],
@@ -136,6 +138,7 @@ class Tracker:
         if done.returncode:
             raise ServerFailed(f"filling the store: {done.stderr.strip()[-1000:]}")
         self._made = int(done.stdout.split()[-1])
+        self._before = landed
         self.start()
         return True
 
@@ -194,8 +197,9 @@ class Tracker:
         return samples(self._exposition())
 
     def landed_in_each(self) -> list[float]:
-        """Events landed in each store, by their own count; empty before any has started."""
-        return series(self._exposition(), "tracker_events_landed_total")
+        """Events landed in each store since `fill`, by its own count; empty until one has begun."""
+        return [landed - self._before for landed in
+                series(self._exposition(), "tracker_events_landed_total")]
 
     def _exposition(self) -> str:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
