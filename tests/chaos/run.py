@@ -99,7 +99,7 @@ def _run(arena: Arena, seed: int, first: int, rounds: int, faults: dict[str, Fau
                   f"  replay: make chaos SEED={seed} FIRST={number} ROUNDS=1; with all before it:"
                   f" make chaos SEED={seed} FIRST={first} ROUNDS={number - first + 1}", flush=True)
             return False
-        again = [one.kept for one in sent]
+        again = [sent_late(one, arena.destroyed) for one in sent]
         events += new
         print(f"round {number}/{first - 1 + rounds}:"
               f" {', '.join(step.fault for step in steps[number - 1])}{_told(arena)}:"
@@ -131,6 +131,11 @@ def _round(arena: Arena, verdict: Verdict, seed: int, number: int, steps: list[S
     finally:
         for client in clients:
             client.end()
+
+
+def sent_late(one: Sent, destroyed: set[str]) -> list[dict[str, object]]:
+    """What a client may send again in the next round: what is missing would land only then."""
+    return [event for event in one.kept if event["params"]["k"] not in destroyed]
 
 
 def _told(arena: Arena) -> str:

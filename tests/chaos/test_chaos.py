@@ -12,6 +12,7 @@ from chaos.arena import LAYER, Arena, Broken
 from chaos.faults import FAULTS, flip_sealed, flip_unread
 from chaos.layer.faultlayer import FULL, SYNC, TORN, VARIABLE, Control
 from chaos.plan import plan
+from chaos.run import sent_late
 from chaos.verdict import Verdict
 from harness.load import Client, Sent
 
@@ -40,6 +41,12 @@ def test_every_kind_of_fault_comes_before_one_comes_again() -> None:
 
     assert sorted(NAMES) == sorted(struck[:len(NAMES)])
     assert sorted(NAMES) == sorted(struck[len(NAMES):])
+
+
+def test_an_event_in_a_damaged_record_is_not_sent_again_in_the_next_round() -> None:
+    kept = [{"params": {"k": mark}} for mark in ("good", "damaged")]
+
+    assert kept[:1] == sent_late(Sent(kept=kept), {"damaged"})
 
 
 def probe(folder: Path) -> str:
