@@ -82,7 +82,7 @@ fuzz: $(FUZZ) ## throw bytes at every parser for five minutes; RUNS= HTTP= SPOOL
 	$(BIN)/python -m fuzz.run $(NAMES) $(if $(RUNS),--runs $(RUNS)) --http $(or $(HTTP),0) \
 	  --spools $(or $(SPOOLS),0)
 
-fuzz-short: $(FUZZ) ## a second for every parser, a thousand inputs by HTTP and in files
+fuzz-short: $(FUZZ) ## the same 3,000 inputs for every parser, a thousand by HTTP and in files
 	$(BIN)/python -m fuzz.run --short --http 1000 --spools 1000
 
 docs: $(READY) ## make the reference pages of what the code says

@@ -23,7 +23,7 @@ from fuzz.targets import TARGETS
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "fuzz"
 MINUTES = 5
-SHORT_SECONDS = 1
+SHORT_SECONDS, SHORT_RUNS = 10, 3_000
 START_SECONDS = 2  # until a target runs
 ROUND = 200_000
 """Inputs of one process: what counts its ways through the code takes memory with each."""
@@ -33,10 +33,14 @@ _TRACE = 25
 
 
 class Plan(NamedTuple):
-    """When a target ends: after so many seconds, or inputs where their number is given."""
+    """When a target ends: after so many seconds, or inputs where their number is given.
+
+    With a `seed` the inputs are the same every time, as long as the parsers are.
+    """
 
     seconds: float
     runs: int | None
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float,
                         help=f"for all pure parsers together (default {MINUTES}, without --runs)")
     parser.add_argument("--runs", type=int, help="inputs of each pure parser, at most")
-    parser.add_argument("--short", action="store_true", help="a second for each")
+    parser.add_argument("--short", action="store_true", help="a few thousand inputs for each, the same ones every time")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)),
                         help="targets at once (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of what is sent by HTTP and to files")
+    parser.add_argument("--seed", type=int, default=1, help="of what is sent by HTTP and to files, and with --short")
     for live in LIVE:
         parser.add_argument(f"--{live.name}", type=int, default=0, help=live.holds)
     options = parser.parse_args()
@@ -106,7 +110,7 @@ def _options() -> argparse.Namespace:
 
 def _plan(options: argparse.Namespace, targets: int) -> Plan:
     if options.short:
-        return Plan(SHORT_SECONDS, None)
+        return Plan(SHORT_SECONDS, SHORT_RUNS, options.seed)
     minutes = options.minutes or (math.inf if options.runs else MINUTES)
     return Plan(max(1, minutes * 60 * options.jobs / max(targets, 1) - START_SECONDS), options.runs)
 
@@ -121,7 +125,7 @@ def _run(target: Target, plan: Plan) -> Result:
         if runs <= 0 or (inputs and left < 1):
             break
         started = time.monotonic()
-        status, text = _round(target, int(runs), left)
+        status, text = _round(target, int(runs), left, plan.seed)
         stats = dict(_STAT.findall(text))
         inputs += int(stats.get("number_of_executed_units", 0))
         seconds += time.monotonic() - started
@@ -130,9 +134,9 @@ def _run(target: Target, plan: Plan) -> Result:
     return Result(target.name, inputs, round(inputs / max(seconds, 1)), mib, finding)
 
 
-def _round(target: Target, runs: int, seconds: float) -> tuple[int, str]:
+def _round(target: Target, runs: int, seconds: float, seed: int | None) -> tuple[int, str]:
     """Exit status and words of one process."""
-    bounds = [f"-runs={runs}"]
+    bounds = [f"-runs={runs}", *([] if seed is None else [f"-seed={seed}"])]
     if seconds < math.inf:
         bounds.append(f"-max_total_time={max(1, int(seconds))}")
     child = subprocess.run(

@@ -421,13 +421,14 @@ def test_patterns_in_gos_syntax_match_as_there(pattern: str, text: str, expected
     assert expected == match[0]
 
 
-@pytest.mark.parametrize("pattern", ["(", r"\pL", "(?U)a+", "[[:nothing:]]", "a**", r"\x{110000}"])
+@pytest.mark.parametrize("pattern", ["(", r"\pL", "(?U)a+", "[[:nothing:]]", "a**", r"\x{110000}",
+                                     "(?u)a", "(?a)a", "(?ix) a", "(?L:a)"])
 def test_patterns_that_cannot_be_kept_are_refused(pattern: str) -> None:
     with pytest.raises(ConfigError, match=r"^UrlFilter: "):
         compile_go("UrlFilter", pattern)
 
 
-@given(st.text())
+@given(st.text() | st.text("(?)[]{}\\^-:=!PQEUaiLmsux1"))
 def test_any_pattern_compiles_or_is_refused(pattern: str) -> None:
     with contextlib.suppress(ConfigError):
         assert isinstance(compile_go("UrlFilter", pattern), re.Pattern)

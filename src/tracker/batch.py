@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracker.kinds import EVENT_KINDS, RowKind
 
 
 class SpoolRange(msgspec.Struct, frozen=True):
@@ -24,7 +27,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """The account of one batch; its rename into place is what makes batch `n` exist.
 
     Every event the door accepted is one of: landed as a row, `filtered` by reason, `quarantined`
-    as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of the others.
+    as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of these. `others` says
+    how many of the rows are no events, but something else that was sent.
     Times are nanoseconds since 1970, UTC.
     """
 
@@ -43,6 +47,21 @@ class Manifest(msgspec.Struct, frozen=True):
     newest: int
     bytes: int
     versions: dict[str, str]
+    others: int = 0
+
+
+def kinds_of(table: pa.Table) -> frozenset[str]:
+    """The kinds of its rows; a file from before there were kinds holds events only."""
+    if "kind" not in table.column_names:
+        return frozenset({RowKind.EVENT} if table.num_rows else ())
+    return frozenset(pc.unique(table["kind"]).to_pylist())
+
+
+def events_of(table: pa.Table) -> pa.Table:
+    """Those of its rows that land in `events`."""
+    if kinds_of(table) <= EVENT_KINDS:
+        return table
+    return table.filter(pc.is_in(table["kind"], pa.array(sorted(EVENT_KINDS))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +105,8 @@ def account_row(manifest: Manifest) -> dict[str, int | str | datetime]:
         "newest": _moment(manifest.newest),
         "hits": manifest.hits,
         "accepted": manifest.accepted,
-        "landed": manifest.rows,
+        "landed": manifest.rows - manifest.others,
+        "others": manifest.others,
         "duplicates": manifest.duplicates,
         "conflicts": manifest.conflicts,
         "filtered": sum(manifest.filtered.values()),

@@ -16,9 +16,10 @@ class Route(IntEnum):
     RDR = 4
     XRDR = 5
     PUB = 6
+    LTV = 7
 
 
-SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB})
+SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})
 """Routes whose events count as sent by a server, not by a visitor's device."""
 
 

@@ -39,6 +39,7 @@ TRACKING_ROUTES: tuple[TrackingRoute, ...] = (
     TrackingRoute("rdr", Route.RDR, "302 to `url`, else to DefaultRedirect"),
     TrackingRoute("xrdr", Route.XRDR, "302 to `url`, else to DefaultRedirect; keeps the visitor"
                   " in cookies"),
+    TrackingRoute("ltv", Route.LTV, "200 with an empty body; payments, for lifetime value"),
     TrackingRoute("pub", Route.PUB, "the file of StaticDirectory below this path"),
 )
 

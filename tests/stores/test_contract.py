@@ -1,7 +1,9 @@
 """What every store that keeps events must do, whatever is behind it."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,6 +89,17 @@ ONCE = {
     "hits": 1, "reqs": 1, "ips": 1, "dailies": 1, "referrers": 1, "browsers": 1, "outcomes": 1,
     "counters": 1, "hosts": 1, "userhosts": 1, "emails": 1, "cells": 1, "usernames": 1,
 }
+
+
+PAYMENT = VISIT | {"kind": "payment", "server": True, "extra": json.dumps([
+    {"id": "o1:0", "orid": "o1", "revenue": "50.0000", "currency": "USD", "vid": "v1",
+     "paid_at": "2026-03-01 12:00:00.000", "updated_at": "2026-03-01 12:00:00.000"},
+    {"id": "o1:1", "orid": "o1", "revenue": "0.1000", "qty": 2.5, "currency": "USD", "vid": "v1",
+     "product": "it's \"new\", \\ really", "updated_at": "2026-03-01 12:00:00.000"}])}
+
+LINE = {"kind": "log", "oid": "o1", "params": {"a": 1}, "extra": json.dumps([
+    {"id": "l1", "ldate": "2026-03-01", "ltime": "2026-03-01 12:00:00.123456789", "level": 3,
+     "topic": "t", "msg": "it's \"new\""}])}
 
 
 def counts(kept: Kept) -> dict[str, int]:
@@ -202,3 +215,63 @@ def test_a_full_batch_lands_once(kept: Kept, made: Make) -> None:
 
     assert 50_000 == events(kept)
     assert 50_000 == counts(kept)["reqs"]
+
+
+def test_a_payment_is_an_event_and_rows_of_payments(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT, PAYMENT]))
+
+    assert 2 == events(kept)
+    found = kept.rows("SELECT id, vid, uid, product, qty, revenue, sequencer, batch"
+                      " FROM sfpla.payments ORDER BY id")
+    assert [("o1:0", "v1", "u1", "", None, 50), ("o1:1", "v1", "u1", "it's \"new\", \\ really", 2.5,
+                                                 Decimal("0.1"))] == [
+        (*list(row.values())[:5], Decimal(str(row["revenue"]))) for row in found]
+    assert {("q1", 1)} == {(row["sequencer"], int(row["batch"])) for row in found}
+    (worth,) = kept.rows("SELECT revenue FROM sfpla.ltvu")
+    assert Decimal("50.1") == Decimal(str(worth["revenue"]))
+
+
+def test_a_line_of_a_log_is_no_event(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [LINE, VISIT, LINE], others=2))
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)
+    found = kept.rows("SELECT id, topic, msg, level, params.a AS a FROM sfpla.logs"
+                      if isinstance(kept, KeptByChdb) else
+                      "SELECT id, topic, msg, level, params->>'a' AS a FROM logs")
+    assert [("l1", "t", "it's \"new\"", "3", "1")] * 2 == [
+        (row["id"], row["topic"], row["msg"], str(row["level"]), str(row["a"])) for row in found]
+    (account,) = kept.rows("SELECT landed, others FROM sfpla.accounting")
+    assert [1, 2] == [int(value) for value in account.values()]
+
+
+@pytest.mark.parametrize("rows", [[LINE, PAYMENT, VISIT], [LINE, LINE]], ids=["all", "no-event"])
+def test_rows_of_other_kinds_land_once(kept: Kept, made: Make, rows: list[dict[str, Any]]) -> None:
+    batch = made(1, rows)
+    for reopened in (False, False, True):
+        if reopened:
+            kept.store.close()
+            kept.store.open()
+        kept.store.land(batch)
+
+    lines = sum(row["kind"] == "log" for row in rows if "kind" in row)
+    assert lines == int(kept.rows("SELECT count(*) AS n FROM sfpla.logs")[0]["n"])
+    assert len(rows) - lines == events(kept)
+    assert 2 * (PAYMENT in rows) == int(
+        kept.rows("SELECT count(*) AS n FROM sfpla.payments")[0]["n"])
+
+
+def test_parts_of_a_batch_of_several_kinds_land_as_the_whole(kept: Kept, made: Make) -> None:
+    batch = made(1, [LINE, VISIT, LINE, PAYMENT])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 4), batch.part(2, 3)):
+        kept.store.land(part)
+
+    assert 2 == events(kept)
+    assert 2 == int(kept.rows("SELECT count(*) AS n FROM sfpla.logs")[0]["n"])
+
+
+def test_a_batch_file_from_before_there_were_kinds_lands(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT], without=("kind", "extra")))
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from tracker.batch import Manifest, SpoolRange
+from tracker.batch import Manifest, SpoolRange, events_of
 from tracker.batches.deadletters import WHOLE, DeadLetter
 from tracker.batches.gate import Bodies, EidGate, Ids, Verdict
 from tracker.batches.pending import Taken
@@ -36,6 +36,7 @@ class Counts(TypedDict):
     oldest: int
     newest: int
     bytes: int
+    others: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def _counts(
     return Counts(
         hits=len(taken), accepted=accepted, rows=table.num_rows, duplicates=verdict.duplicates,
         conflicts=verdict.conflicts, filtered=filtered, quarantined=dict(quarantined),
-        oldest=min(times), newest=max(times), bytes=sum(len(item.record.data) for item in taken))
+        oldest=min(times), newest=max(times), bytes=sum(len(item.record.data) for item in taken),
+        others=table.num_rows - events_of(table).num_rows)
 
 
 def _ranges(taken: Sequence[Taken], sealed: dict[str, SpoolRange]) -> dict[str, SpoolRange]:

@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     r"|(?P<escape>\\.)"
     r"|(?P<name>\(\?<(?![=!]))"
     r"|(?P<ungreedy>\(\?[a-z]*U)"
+    r"|(?P<flag>\(\?[A-Za-z-]*[aLux])"
     r"|(?P<posix>\[:(?P<class>[a-z]+):\])"
     r"|(?P<open>\[\^?\]?)|(?P<close>\])", re.DOTALL)
 
@@ -55,6 +56,8 @@ class _Translation:
             case "property" | "ungreedy":
                 raise ConfigError(f"{self._key}: {text} is not supported; write the letters as a"
                                   " class, or ? behind each repetition")
+            case "flag" if not self._inside:
+                raise ConfigError(f"{self._key}: {text}: the flags are i, m and s")
             case "open" | "close":
                 text = self._bracket(text)
             case "posix" if self._inside:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tracker.geoip import GeoLookup
 from tracker.hit import Hit
+from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
 from tracker.refine.frame import Frame
@@ -46,8 +47,10 @@ class Refinery:
             Clients().describe,
             Places(settings, geo).locate,
             identify,
+            kinds.name,
             fill_columns,
             fill_targets,
+            kinds.sort,
             params.gather,
         )
         self._schema = batch_schema()

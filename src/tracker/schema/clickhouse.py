@@ -1,7 +1,8 @@
 """Statements for ClickHouse, one node: tables, views, and the names an insert fills."""
 
+from tracker.kinds import EVENT_KINDS
 from tracker.schema.columns import BATCH_COLUMNS, EVENT_COLUMNS, Column, From, Kind
-from tracker.schema.table import MONTHS, Derived, Keep, Table, View
+from tracker.schema.table import MONTHS, Derived, Fed, Keep, Table, View
 from tracker.schema.tables import DERIVED, VIEWS, stored
 
 DATABASE = "sfpla"
@@ -150,6 +151,35 @@ def file_structure() -> str:
     return ", ".join(
         f"{quoted(column.name)} {'String' if column.kind in texts else type_of(column)}"
         for column in BATCH_COLUMNS)
+
+
+def of_events(source: str) -> str:
+    """The rows of a batch that land in `events`."""
+    kinds = ", ".join(text(kind) for kind in sorted(EVENT_KINDS))
+    return f"(SELECT * FROM {source} WHERE kind IN ({kinds}))"
+
+
+def feed(fed: Fed, source: str) -> str:
+    """The query that makes the rows of a fed table, but for the columns of `BATCH`, of `source`."""
+    shared, own = map(quoted, fed.shared), fed.own
+    structure = ", ".join(f"{quoted(column.name)} {_extracted(column)}" for column in own)
+    items = f"JSONExtract(extra, {text(f'Array(Tuple({structure}))')})"
+    names = [*(f"e.{name} AS {name}" for name in map(quoted, fed.shared)),
+             *(f"tupleElement(e.item, {text(column.name)}) AS {quoted(column.name)}"
+               for column in own)]
+    rows = (f"SELECT {', '.join(shared)}, arrayJoin({items}) AS item FROM {source}"
+            f" WHERE kind = {text(fed.kind)}")
+    return f"SELECT {', '.join(names)} FROM ({rows}) AS e"
+
+
+def fed_names(fed: Fed) -> tuple[str, ...]:
+    """The columns that `feed` gives, in its order."""
+    return (*fed.shared, *(column.name for column in fed.own))
+
+
+def _extracted(column: Column) -> str:
+    """The type to take out of `extra`; an object is text there."""
+    return "String" if column.kind is Kind.JSON else type_of(column)
 
 
 def text(value: str) -> str:

@@ -129,6 +129,9 @@ PRIVATE_COLUMNS: tuple[Column, ...] = (
     Column("ehash", Kind.TEXT, "Keyed hash of the e-mail address.", personal=True),
     Column("chash", Kind.TEXT, "Keyed hash of the phone number.", personal=True),
     Column("uhash", Kind.TEXT, "Keyed hash of the user name.", personal=True),
+    Column("kind", Kind.WORD, "What the row is: a `RowKind`.", source=From.REFINE),
+    Column("extra", Kind.TEXT, "A JSON array: one object for each row that it makes in the tables"
+           " fed by its kind.", personal=True, source=From.REFINE),
 )
 """In the batch file beside the event's columns, for tables of their own; never in `events`."""
 

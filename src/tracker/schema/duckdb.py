@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Derived, Keep, Table, View
+from tracker.schema.table import Derived, Fed, Keep, Table, View
 from tracker.schema.tables import DERIVED, TABLES, VIEWS
 
 _TYPES = {
@@ -81,6 +81,34 @@ def insert(table: Table, source: str, given: Collection[str]) -> str:
     values = ", ".join(_cast(column) for column in columns)
     return (f"INSERT INTO {table.name} ({names}, sequencer, batch)"
             f" SELECT {values}, ?, ? FROM {source}")
+
+
+def feed(fed: Fed, source: str) -> str:
+    """INSERT of the rows that the rows of its kind in `source` make in a fed table.
+
+    Takes sequencer and batch as parameters.
+    """
+    structure = ", ".join(f'"{column.name}": {_extracted(column)}' for column in fed.own)
+    shared = ", ".join(map(quoted, fed.shared))
+    values = [*(_cast(fed.table.column(name)) for name in fed.shared), *map(_item, fed.own)]
+    names = ", ".join(map(quoted, (*fed.shared, *(column.name for column in fed.own))))
+    items = f"unnest(json_transform(extra, '[{{{structure}}}]')) AS item"
+    return (f"INSERT INTO {fed.table.name} ({names}, sequencer, batch) SELECT {', '.join(values)},"
+            f" ?, ? FROM (SELECT {shared}, {items} FROM {source} WHERE kind = '{fed.kind}')")
+
+
+def _extracted(column: Column) -> str:
+    """The type to take out of `extra`, as `json_transform` spells it; an object is text there."""
+    if column.kind is Kind.TEXTS:
+        return '["VARCHAR"]'
+    return '"VARCHAR"' if column.kind is Kind.JSON else f'"{_TYPES[column.kind]}"'
+
+
+def _item(column: Column) -> str:
+    value = f"item.{quoted(column.name)}"
+    unknown = _UNKNOWN.get(column.kind)
+    value = value if unknown is None else f"coalesce({value}, {unknown})"
+    return f"CAST({value} AS JSON)" if column.kind is Kind.JSON else value
 
 
 def merge(derived: Derived, source: str) -> str:

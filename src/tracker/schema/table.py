@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from tracker.schema.columns import Column
+from tracker.kinds import RowKind
+from tracker.schema.columns import Column, From
 
 MONTHS = 1_632
 """Most months a batch can touch: from 1970 to 2106, one partition each."""
@@ -79,6 +80,26 @@ class Derived:
                   if name in self.table.order and not value.startswith("'")]
         return (f"SELECT {', '.join(f'{value} AS {name}' for value, name in values)}"
                 f" FROM {source} AS e WHERE {self.where} GROUP BY {', '.join(groups)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A table fed from the rows of one kind in each batch: one row per object in their `extra`.
+
+    `shared` names the columns that the batch's row itself has under the same name; all others are
+    keys of the object. Times in it are texts as `2026-01-31 23:59:59.123`, UTC; money is a text;
+    objects are texts of JSON.
+    """
+
+    table: Table
+    kind: RowKind
+    shared: tuple[str, ...]
+
+    @property
+    def own(self) -> tuple[Column, ...]:
+        """The columns that come from `extra`."""
+        return tuple(column for column in self.table.columns
+                     if column.source is not From.BATCH and column.name not in self.shared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from pathlib import Path
 import msgspec
 import pyarrow.compute as pc
 
-from tracker.batch import Batch, Manifest, account_row
+from tracker.batch import Batch, Manifest, account_row, kinds_of
 from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
+from tracker.kinds import EVENT_KINDS
 from tracker.schema import clickhouse, migrations
-from tracker.schema.table import Derived
-from tracker.schema.tables import DERIVED
+from tracker.schema.table import Derived, Fed
+from tracker.schema.tables import DERIVED, FED
+from tracker.schema.tables.core import BATCH
 from tracker.stores.engine import Engine, Session, brief, code_name
-from tracker.stores.mending import check_parts, has_rows, mend, mend_account
+from tracker.stores.mending import check_parts, has_rows, mend, mend_account, mend_fed
 from tracker.stores.replica import publish
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
@@ -45,6 +47,8 @@ _SHAPE = {
     "log_queries": 0,
 }
 """Constants for all time: a batch that lands again after an upgrade must be cut the same way."""
+
+_BATCH = tuple(column.name for column in BATCH)
 
 _DATA_ERRORS = frozenset({
     "ARGUMENT_OUT_OF_BOUND", "CANNOT_CONVERT_TYPE", "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN",
@@ -88,14 +92,19 @@ class ChdbStore:
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""
         sure, self._is_sure = self._is_sure, False
-        if batch.table.num_rows:
-            if sure or not has_rows(self, batch):
-                self._insert_events(batch)
+        kinds = kinds_of(batch.table)
+        if kinds & EVENT_KINDS:
+            events = _rows(batch) if kinds <= EVENT_KINDS else clickhouse.of_events(_rows(batch))
+            if sure or not has_rows(self, batch, "events"):
+                self._insert_events(batch, events)
                 for derived in DERIVED:
                     if _has_private(batch, derived):
-                        self._insert_derived(derived, batch)
+                        self._insert_derived(derived, batch, events)
             if not sure:
-                mend(self, batch, _rows(batch), lambda derived: _has_private(batch, derived))
+                mend(self, batch, events, lambda derived: _has_private(batch, derived))
+        for fed in FED:
+            if fed.kind in kinds:
+                self._feed(fed, batch, sure=sure)
         self._insert_account(batch.manifest, sure=sure)
         self._is_sure = True
 
@@ -125,16 +134,25 @@ class ChdbStore:
         lines = (result.bytes() or b"").splitlines()
         return [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
 
-    def _insert_events(self, batch: Batch) -> None:
+    def _insert_events(self, batch: Batch, events: str) -> None:
         names = clickhouse.event_names()
-        values = (f"{_names(names)}, {clickhouse.text(batch.manifest.sequencer)},"
-                  f" {batch.manifest.n}")
-        self._insert("events", (*names, "sequencer", "batch"),
-                     f"SELECT {values} FROM {_rows(batch)}", batch.token("events"))
+        self._insert("events", (*names, *_BATCH),
+                     f"SELECT {_names(names)}, {_named(batch)} FROM {events}",
+                     batch.token("events"))
 
-    def _insert_derived(self, derived: Derived, batch: Batch) -> None:
+    def _insert_derived(self, derived: Derived, batch: Batch, events: str) -> None:
         name = derived.table.name
-        self._insert(name, derived.table.names, derived.select(_rows(batch)), batch.token(name))
+        self._insert(name, derived.table.names, derived.select(events), batch.token(name))
+
+    def _feed(self, fed: Fed, batch: Batch, *, sure: bool) -> None:
+        names = clickhouse.fed_names(fed)
+        made = clickhouse.feed(fed, _rows(batch))
+        select = f"SELECT {_names(names)}, {_named(batch)} FROM ({made})"
+        name = fed.table.name
+        if sure or not has_rows(self, batch, name):
+            self._insert(name, (*names, *_BATCH), select, batch.token(name))
+        if not sure:
+            mend_fed(self, fed, batch, select)
 
     def _insert_account(self, manifest: Manifest, *, sure: bool) -> None:
         row = account_row(manifest)
@@ -178,6 +196,12 @@ def _rows(batch: Batch) -> str:
         return source
     first, behind = batch.span
     return f"(SELECT * FROM {source} LIMIT {behind - first} OFFSET {first})"
+
+
+def _named(batch: Batch) -> str:
+    """The columns `_BATCH` of a batch."""
+    return (f"{clickhouse.text(batch.manifest.sequencer)} AS sequencer,"
+            f" {batch.manifest.n} AS batch")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from tracker.batch import Batch, Manifest, account_row
+from tracker.batch import Batch, Manifest, account_row, events_of, kinds_of
 from tracker.errors import BatchRefused, ExtraMissing, QueryRefused, StoreError, StoreUnavailable
 from tracker.schema import duckdb as dialect
-from tracker.schema.tables import DERIVED
+from tracker.schema.tables import DERIVED, FED
 from tracker.schema.tables.core import ACCOUNTING, EVENTS
 from tracker.settings import StoreSettings
 from tracker.stores.duckfence import reading, table_functions
@@ -153,14 +153,27 @@ def _landed(connection: "DuckDBPyConnection", batch: Batch) -> list[tuple[int, i
 
 
 def _insert(connection: "DuckDBPyConnection", batch: Batch) -> None:
-    rows = _without_zone(batch.table)
-    connection.register(_SOURCE, rows)
-    try:
-        connection.execute(dialect.insert(EVENTS, _SOURCE, rows.column_names),
-                           [batch.manifest.sequencer, batch.n])
+    named = [batch.manifest.sequencer, batch.n]
+    with _source(connection, events_of(batch.table)) as columns:
+        connection.execute(dialect.insert(EVENTS, _SOURCE, columns), named)
         for derived in DERIVED:
             if derived.private:
                 connection.execute(dialect.merge(derived, _SOURCE))
+    kinds = kinds_of(batch.table)
+    feeds = [fed for fed in FED if fed.kind in kinds]
+    if feeds:
+        with _source(connection, batch.table):
+            for fed in feeds:
+                connection.execute(dialect.feed(fed, _SOURCE), named)
+
+
+@contextlib.contextmanager
+def _source(connection: "DuckDBPyConnection", table: pa.Table) -> Iterator[list[str]]:
+    """Rows that statements find under a name; gives their columns."""
+    rows = _without_zone(table)
+    connection.register(_SOURCE, rows)
+    try:
+        yield rows.column_names
     finally:
         connection.unregister(_SOURCE)
 

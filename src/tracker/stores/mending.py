@@ -11,7 +11,7 @@ events stand for all of it: the engine syncs them before it begins with what is 
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ import structlog
 from tracker.batch import Batch, Manifest
 from tracker.errors import StoreDamaged
 from tracker.schema import clickhouse
-from tracker.schema.table import Derived, Keep
+from tracker.schema.table import Derived, Fed, Keep, Table
 from tracker.schema.tables import DERIVED
 
 _STAGE = "events_mended"
@@ -42,10 +42,11 @@ class Database(Protocol):
         """Run a statement; its rows by column name."""
 
 
-def has_rows(store: Database, batch: Batch) -> bool:
-    """Whether any event of `batch` is there."""
-    return bool(store.rows(f"SELECT 1 AS one FROM {store.database}.events"
-                           f" WHERE {_days(batch)} AND {_of(batch.manifest)} LIMIT 1"))
+def has_rows(store: Database, batch: Batch, table: str) -> bool:
+    """Whether any row that `batch` makes in a table is there."""
+    days = f"{_days(batch)} AND " if table == "events" else ""  # others have few rows
+    return bool(store.rows(f"SELECT 1 AS one FROM {store.database}.{table}"
+                           f" WHERE {days}{_of(batch.manifest)} LIMIT 1"))
 
 
 def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived], bool]) -> None:
@@ -58,7 +59,7 @@ def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived]
         if derived.table.keep is Keep.SUM:
             _mend_sums(store, derived, batch, source)
         elif not derived.private or private(derived):
-            _mend_newest(store, derived, source)
+            _put_newest(store, derived.table, derived.select(source))
 
 
 def mend_account(store: Database, manifest: Manifest, names: str, select: str) -> None:
@@ -108,16 +109,29 @@ def _mend_sums(store: Database, derived: Derived, batch: Batch, source: str) -> 
         store.rows(f"INSERT INTO {store.database}.{table.name} ({keys}, {total}) {_ANEW} {lacking}")
 
 
-def _mend_newest(store: Database, derived: Derived, source: str) -> None:
+def mend_fed(store: Database, fed: Fed, batch: Batch, select: str) -> None:
+    """Put in what `select` makes of the batch and a fed table lacks."""
+    if fed.table.keep is Keep.NEWEST:
+        _put_newest(store, fed.table, select)
+        return
+    table = f"{store.database}.{fed.table.name}"
+    store.rows(f"INSERT INTO {table} ({_listed(fed.table.names)}) {_ANEW}"
+               f" SELECT {_listed(fed.table.names)} FROM ({select}) WHERE toUUID(eid) NOT IN"
+               f" (SELECT eid FROM {table} WHERE {_of(batch.manifest)})")
+
+
+def _put_newest(store: Database, table: Table, select: str) -> None:
     """Put in what is newer than the row that the table keeps of its key, or has none there."""
-    table = derived.table
-    names, keys = (", ".join(map(clickhouse.quoted, some)) for some in (table.names, table.order))
-    of_batch = derived.select(source)
+    names, keys = _listed(table.names), _listed(table.order)
     kept = (f"SELECT {keys}, max({table.version}) AS kept FROM {store.database}.{table.name}"
-            f" WHERE ({keys}) IN (SELECT {keys} FROM ({of_batch})) GROUP BY {keys}")
+            f" WHERE ({keys}) IN (SELECT {keys} FROM ({select})) GROUP BY {keys}")
     store.rows(f"INSERT INTO {store.database}.{table.name} ({names}) {_ANEW} SELECT {names}"
-               f" FROM ({of_batch}) AS b LEFT JOIN ({kept}) AS k USING ({keys})"
+               f" FROM ({select}) AS b LEFT JOIN ({kept}) AS k USING ({keys})"
                f" WHERE k.kept < b.{table.version}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(clickhouse.quoted, names))
 
 
 def check_parts(store: Database) -> None:

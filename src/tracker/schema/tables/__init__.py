@@ -1,6 +1,6 @@
 """Every table and view of the database, in the order in which they are made."""
 
-from tracker.schema.table import Derived, Table, View
+from tracker.schema.table import Derived, Fed, Table, View
 from tracker.schema.tables import analytics, compliance, core, messaging, operations, users
 
 TABLES: tuple[Table, ...] = (
@@ -10,6 +10,9 @@ TABLES: tuple[Table, ...] = (
 
 DERIVED: tuple[Derived, ...] = analytics.DERIVED + users.DERIVED
 """Tables that follow from the events of each batch."""
+
+FED: tuple[Fed, ...] = users.FED + operations.FED
+"""Tables that are fed from rows of some kind."""
 
 VIEWS: tuple[View, ...] = (
     analytics.VIEWS + users.VIEWS + messaging.VIEWS + compliance.VIEWS

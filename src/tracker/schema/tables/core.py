@@ -9,6 +9,8 @@ BATCH = (
 )
 """Where a row came from: ends every table that batches are inserted into."""
 
+EID = Column("eid", Kind.UUID, "Id of the event or message that made this row.")
+
 EVENTS = Table(
     "events", "Every event, once: the source of all other counts.",
     EVENT_COLUMNS, order=("oid", "created_at", "eid"), keep=Keep.NEWEST, month="created_at",
@@ -20,7 +22,8 @@ EVENTS = Table(
     ))
 
 ACCOUNTING = Table(
-    "accounting", "One row per batch: accepted = landed + duplicates + filtered + quarantined.",
+    "accounting", "One row per batch: accepted = landed + others + duplicates + filtered +"
+    " quarantined.",
     (
         *BATCH,
         Column("sealed_at", Kind.TIME, "When the batch was sealed."),
@@ -29,6 +32,7 @@ ACCOUNTING = Table(
         Column("hits", Kind.COUNT, "Requests and messages it was made of."),
         Column("accepted", Kind.COUNT, "Events that were acknowledged."),
         Column("landed", Kind.COUNT, "Events that are rows of `events`."),
+        Column("others", Kind.COUNT, "What is no event, as a line of a log: rows elsewhere."),
         Column("duplicates", Kind.COUNT, "Events whose `eid` had come before."),
         Column("conflicts", Kind.COUNT, "Duplicates whose content differed from the first."),
         Column("filtered", Kind.COUNT, "Events dropped by a rule."),

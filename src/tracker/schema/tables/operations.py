@@ -1,8 +1,9 @@
 """Rows that services send of themselves: logs and updates."""
 
+from tracker.kinds import RowKind
 from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Keep, Table
-from tracker.schema.tables.core import BATCH
+from tracker.schema.table import Fed, Keep, Table
+from tracker.schema.tables.core import BATCH, EID
 
 LOGS = Table(
     "logs", "Log lines of services.",
@@ -23,6 +24,7 @@ LOGS = Table(
         Column("level", Kind.INTEGER, "Level."),
         Column("msg", Kind.TEXT, "The line.", personal=True),
         Column("params", Kind.JSON, "All else.", personal=True),
+        EID,
         *BATCH,
     ),
     order=("created_at", "id"), month="ldate")
@@ -38,3 +40,7 @@ UPDATES = Table(
     order=("id",), keep=Keep.NEWEST, version="updated_at")
 
 TABLES = (LOGS, UPDATES)
+
+FED = (
+    Fed(LOGS, RowKind.LOG, ("oid", "org", "ip", "iphash", "created_at", "params", "eid")),
+)

@@ -1,9 +1,10 @@
 """Payments and what a user or visitor was worth; which users came to which hosts."""
 
+from tracker.kinds import RowKind
 from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Keep, Table, View
+from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.analytics import CLIENT, HHASH, OID, SID, VID, newest
-from tracker.schema.tables.core import BATCH
+from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several
 
 UID = Column("uid", Kind.ID, "Id of the signed-in user.", personal=True)
@@ -35,11 +36,17 @@ PAYMENTS = Table(
         Column("paid_at", Kind.MOMENT, "When it was paid."),
         Column("created_at", Kind.TIME, "When it was sent first."),
         Column("updated_at", Kind.TIME, "When it was sent last."),
+        EID,
         *BATCH,
     ),
     order=("oid", "id"), keep=Keep.NEWEST, version="updated_at")
 
 TABLES = (PAYMENTS,)
+
+PAYMENTS_FED = Fed(PAYMENTS, RowKind.PAYMENT,
+                   ("oid", "org", "hhash", "tid", "uid", "created_at", "eid"))
+
+FED = (PAYMENTS_FED,)
 
 DERIVED = (
     newest("userhosts", "Users of each host, and their devices.",

@@ -1,0 +1,15 @@
+"""What a row of a batch is: an event, or something else that came the same way."""
+
+from enum import StrEnum
+
+
+class RowKind(StrEnum):
+    """Stands in the batch file; names are on disk: never change one."""
+
+    EVENT = ""
+    PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
+    LOG = "log"  # a line that a service sent
+
+
+EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT})
+"""Kinds whose rows land in `events`."""

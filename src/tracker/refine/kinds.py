@@ -1,0 +1,56 @@
+"""What a row is besides an event: its kind, and the rows that it makes in other tables."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pyarrow as pa
+
+from tracker.hit import Route
+from tracker.kinds import RowKind
+from tracker.refine.arrays import repeated_text
+from tracker.refine.decode import Values
+from tracker.refine.frame import Frame
+from tracker.refine.payments import line_items
+
+_OF_ROUTE: dict[int, RowKind] = {Route.LTV: RowKind.PAYMENT}
+_TYPES: dict[RowKind, str] = {RowKind.PAYMENT: "payment"}
+"""The `etyp` of events of a kind that bring none."""
+
+_MAKERS: dict[RowKind, Callable[[Frame, int], list[Values]]] = {RowKind.PAYMENT: line_items}
+"""For each kind what the objects in `extra` are made by: of a row, when its columns are made."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def name(frame: Frame) -> None:
+    """Give events of some kinds their `etyp`."""
+    for row, kind in _kinds(frame):
+        if kind in _TYPES:
+            sent = frame.sent.setdefault("etyp", [None] * len(frame))
+            sent[row] = sent[row] or _TYPES[kind]
+
+
+def sort(frame: Frame) -> None:
+    """Set `kind` and `extra`."""
+    kinds, extra = {}, {}
+    for row, kind in _kinds(frame):
+        kinds[row] = str(kind)
+        extra[row] = _encoder.encode(_MAKERS[kind](frame, row)).decode()
+    frame.columns["kind"] = _column(kinds, len(frame))
+    frame.columns["extra"] = _column(extra, len(frame))
+
+
+def _kinds(frame: Frame) -> Iterator[tuple[int, RowKind]]:
+    """Each row that is no plain event."""
+    if not any(hit.route in _OF_ROUTE for hit in frame.hits):
+        return
+    for row, place in enumerate(frame.hit.tolist()):
+        kind = _OF_ROUTE.get(frame.hits[place].route)
+        if kind is not None:
+            yield row, kind
+
+
+def _column(texts: dict[int, str], rows: int) -> pa.Array:
+    if not texts:
+        return repeated_text("", rows)
+    return pa.array([texts.get(row, "") for row in range(rows)], pa.string())
