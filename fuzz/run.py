@@ -95,10 +95,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float,
                         help=f"for all pure parsers together (default {MINUTES}, without --runs)")
     parser.add_argument("--runs", type=int, help="inputs of each pure parser, at most")
-    parser.add_argument("--short", action="store_true", help="a few thousand inputs for each, the same ones every time")
+    parser.add_argument("--short", action="store_true",
+                        help="a few thousand inputs for each, the same every time")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)),
                         help="targets at once (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of what is sent by HTTP and to files, and with --short")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="of what is sent by HTTP and to files, and with --short")
     for live in LIVE:
         parser.add_argument(f"--{live.name}", type=int, default=0, help=live.holds)
     options = parser.parse_args()
