@@ -10,12 +10,15 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
+FUNCTIONAL = health ltv ltv-batch redirects privacy jurisdictions batch e2e
+
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
 	bench-full bench-smoke bench-setup soak chaos fuzz fuzz-short docs demo schema lock audit sbom \
-	wheels build clean
+	wheels build clean deps info status schema-update schema-verify test-functional-all \
+	$(FUNCTIONAL:%=test-functional-%)
 
 help: ## list every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with everything to run, test and build
 
@@ -90,6 +93,30 @@ docs: $(READY) ## make the reference pages of what the code says
 
 demo: $(READY) ## send examples/access.log to the tracker that runs here
 	$(BIN)/python examples/send_log.py examples/access.log
+
+# What the examples of the original's README lead to, one endpoint: health, ltv, ltv-batch,
+# redirects, privacy, jurisdictions, batch, e2e. They are read from ../shared.
+$(FUNCTIONAL:%=test-functional-%): test-functional-%: $(READY)
+	$(BIN)/pytest tests/acceptance/test_readme.py -k "test_$(subst -,_,$*) and not test_$(subst -,_,$*)_"
+
+test-functional-all: $(READY) ## every example of the original's README, against a tracker
+	$(BIN)/pytest tests/acceptance/test_readme.py
+
+deps: install ## the same as install
+
+info: $(READY) ## versions, and what a start with config.json would do
+	@$(BIN)/tracker --version
+	@$(BIN)/python --version
+	@$(BIN)/tracker check config.json
+
+status: $(READY) ## how the tracker of config.json is
+	@$(BIN)/tracker status --config config.json
+
+schema-update: $(READY) ## bring the database up to date; stop the tracker first
+	$(BIN)/tracker schema apply --config config.json
+
+schema-verify: $(READY) ## compare the database with the declared tables, object by object
+	$(BIN)/tracker schema verify --config config.json
 
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl

@@ -15,7 +15,7 @@ Command = Callable[[argparse.Namespace], int]
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-NAMES = ("serve", "check", "sql", "client", "replay", "schema")
+NAMES = ("serve", "check", "status", "sql", "client", "replay", "schema")
 
 _ABOUT = """Self-hosted user telemetry: events in, nothing lost, answers out.
 
@@ -33,6 +33,9 @@ _EXAMPLES = {
   tracker serve /etc/tracker/config.json""",
     "check": """examples:
   tracker check config.json               exit code 0 when a start is possible""",
+    "status": """examples:
+  tracker status                          of the tracker of the config.json here
+  tracker status --url https://t.example.com/health""",
     "sql": """examples:
   tracker sql "SELECT count() FROM events"
   tracker sql --format csv "SELECT * FROM hits" > hits.csv
@@ -114,6 +117,8 @@ def parser() -> argparse.ArgumentParser:
     _serve(_command(subparsers, "serve", commands.serve, "start"))
     _check(_command(subparsers, "check", commands.check,
                     "validate a config file and say what each service would do"))
+    _status(_command(subparsers, "status", commands.status,
+                     "say how a running tracker is: 0 well, 1 not, 2 it does not answer"))
     _sql(_command(subparsers, "sql", commands.sql, "ask a running tracker"))
     _client(_command(subparsers, "client", commands.client,
                      "ask a running tracker, with the options of clickhouse client"))
@@ -152,6 +157,11 @@ def _serve(made: argparse.ArgumentParser) -> None:
 
 def _check(made: argparse.ArgumentParser) -> None:
     _config_argument(made)
+
+
+def _status(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--url", default=None, help="its /health (default: that of the config)")
+    _config_option(made)
 
 
 def _sql(made: argparse.ArgumentParser) -> None:

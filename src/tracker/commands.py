@@ -42,6 +42,20 @@ def check(parsed: argparse.Namespace) -> int:
     return 1 if refusals(settings) else 0
 
 
+def status(parsed: argparse.Namespace) -> int:
+    """Say how a running tracker is."""
+    from tracker.status import ask, describe, health_url  # noqa: PLC0415 - as above
+
+    url = parsed.url or health_url(load(parsed.config, os.environ))
+    health = ask(url)
+    if health is None:
+        print(f"tracker: nothing answers at {url}: start it with `tracker config.json`",
+              file=sys.stderr)
+        return 2
+    print("\n".join(describe(health)))
+    return 0 if health.get("status") == "ok" else 1
+
+
 def sql(parsed: argparse.Namespace) -> int:
     """Ask a running tracker by its query port."""
     settings = load(parsed.config, os.environ)
