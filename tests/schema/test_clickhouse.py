@@ -252,8 +252,9 @@ def _definitions(store: ChdbStore) -> dict[str, tuple[str, ...]]:
     """What each table is made of; the order of its settings is left out."""
     rows = store.rows("SELECT name, create_table_query AS made FROM system.tables"
                       f" WHERE database = '{store.database}'")
-    return {str(row["name"]): tuple(sorted(re.split(
-        r", | SETTINGS | COMMENT ", str(row["made"]).replace(store.database, "it")))) for row in rows}
+    made = {str(row["name"]): str(row["made"]).replace(store.database, "it") for row in rows}
+    return {name: tuple(sorted(re.split(r", | SETTINGS | COMMENT ", statement)))
+            for name, statement in made.items()}
 
 
 def test_tables_and_views_declared_since_are_made(engine: Engine) -> None:

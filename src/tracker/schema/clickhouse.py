@@ -132,7 +132,7 @@ def make_merges_last(database: str = DATABASE) -> list[str]:
 
 
 def make_smaller(database: str = DATABASE) -> list[str]:
-    """Statements that make tables of before compress as new ones do; parts follow as they merge."""
+    """Statements that make tables of before compress as new ones do, part by part as they merge."""
     return [
         *tables_ddl(database),
         *(f"ALTER TABLE {database}.{table.name} MODIFY SETTING {_DENSE}"
