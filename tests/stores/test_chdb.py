@@ -173,6 +173,26 @@ def test_a_part_that_a_full_disk_left_without_its_bytes_is_found(
         store.check()
 
 
+def test_what_is_inserted_is_compressed_quickly_and_what_is_merged_well(store: ChdbStore) -> None:
+    """So landing costs no more, and the disk holds little."""
+    events = f"{store.database}.events"
+    of_events = f"WHERE active AND database = '{store.database}' AND table = 'events'"
+    for first in (0, 100_000):
+        store.rows(f"INSERT INTO {events} (oid, created_at, eid, vid, sid) SELECT 'o',"
+                   " toDateTime64('2026-03-01 12:00:00', 3, 'UTC'), generateUUIDv4(),"
+                   " toString(generateUUIDv4()), toString(generateUUIDv4())"
+                   f" FROM numbers({first}, 100000)")
+    inserted = store.rows("SELECT any(default_compression_codec) AS codec, sum(bytes_on_disk) AS"
+                          f" size FROM system.parts {of_events}")
+    store.rows(f"OPTIMIZE TABLE {events} FINAL")
+    merged = store.rows("SELECT default_compression_codec AS codec, bytes_on_disk AS size"
+                        f" FROM system.parts {of_events}")
+
+    assert "LZ4" == inserted[0]["codec"]
+    assert ["ZSTD(3)"] == [part["codec"] for part in merged]
+    assert int(str(merged[0]["size"])) < int(str(inserted[0]["size"])) * 0.75
+
+
 MERGE = """
 import sys
 from pathlib import Path

@@ -21,6 +21,10 @@ KEPT_SECONDS = 480
 
 _LASTING = f"min_rows_to_fsync_after_merge = 1, old_parts_lifetime = {KEPT_SECONDS}"
 
+_DENSE = "default_compression_codec = 'ZSTD(3)'"
+
+_AGAIN = "min_compress_block_size = 1048576"  # of text, before compression; 64 KiB by default
+
 _PACKED_BYTES = 32 << 20  # smaller parts are one file: half the cost of a small insert
 
 _SETTINGS = (
@@ -74,7 +78,7 @@ def _engine(table: Table) -> str:
 def create_table(table: Table, database: str = DATABASE) -> str:
     """CREATE TABLE for one table that stores rows."""
     columns = ",\n    ".join([
-        *(_declared(column) for column in table.columns),
+        *(_declared(table, column) for column in table.columns),
         *(f"{quoted(alias.name)} String ALIAS {alias.clickhouse} COMMENT {text(alias.about)}"
           for alias in table.aliases),
         *(f"INDEX {name}_lookup {quoted(name)} TYPE bloom_filter GRANULARITY 1"
@@ -83,7 +87,8 @@ def create_table(table: Table, database: str = DATABASE) -> str:
     return (f"CREATE TABLE IF NOT EXISTS {database}.{table.name}\n(\n    {columns}\n)\n"
             f"ENGINE = {_engine(table)}\n{month}"
             f"ORDER BY ({', '.join(map(quoted, table.order))})\n"
-            f"SETTINGS {_SETTINGS}\nCOMMENT {text(table.about)}")
+            f"SETTINGS {_SETTINGS}{f', {_DENSE}' if table.dense else ''}\n"
+            f"COMMENT {text(table.about)}")
 
 
 def create_feed(derived: Derived, database: str = DATABASE) -> str:
@@ -127,14 +132,26 @@ def make_merges_last(database: str = DATABASE) -> list[str]:
               for table in stored())]
 
 
+def make_smaller(database: str = DATABASE) -> list[str]:
+    """Statements that make tables of before compress as new ones do, part by part as they merge."""
+    return [
+        *tables_ddl(database),
+        *(f"ALTER TABLE {database}.{table.name} MODIFY SETTING {_DENSE}"
+          for table in stored() if table.dense),
+        *(f"ALTER TABLE {database}.{table.name} MODIFY COLUMN {quoted(name)}"
+          f" MODIFY SETTING {_AGAIN}" for table in stored() for name in table.again),
+    ]
+
+
 def add_column(table: Table, column: Column, database: str = DATABASE) -> str:
     """ALTER TABLE for a column that the store does not have yet; its rows get the default."""
     return (f"ALTER TABLE {database}.{table.name}"
-            f" ADD COLUMN IF NOT EXISTS {_declared(column)}")
+            f" ADD COLUMN IF NOT EXISTS {_declared(table, column)}")
 
 
-def _declared(column: Column) -> str:
-    return f"{quoted(column.name)} {type_of(column)} COMMENT {text(column.about)}"
+def _declared(table: Table, column: Column) -> str:
+    blocks = f" SETTINGS ({_AGAIN})" if column.name in table.again else ""
+    return f"{quoted(column.name)} {type_of(column)} COMMENT {text(column.about)}{blocks}"
 
 
 def event_names() -> tuple[str, ...]:

@@ -37,6 +37,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "all tables", clickhouse.tables_ddl),
     Migration(2, "what is merged is synced, what it replaced stays for a while",
               clickhouse.make_merges_last),
+    Migration(3, "compressed better: what is derived, and ids that come again",
+              clickhouse.make_smaller),
 )
 
 

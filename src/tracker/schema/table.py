@@ -34,6 +34,9 @@ class Table:
     `order`    its key, in sorting order; names of columns
     `month`    the column by whose month it is cut into partitions; None is one partition
     `lookups`  columns by whose value single rows are asked for, in spite of the key
+    `again`    columns of random values that come again some thousand rows later, and that no
+               query looks up: compressed in blocks long enough to hold both
+    `dense`    its rows are few and short beside those of `events`: compressed well from the start
     `aliases`  columns that are not stored; `SELECT *` leaves them out
     """
 
@@ -46,6 +49,8 @@ class Table:
     sums: tuple[str, ...] = ()
     month: str | None = None
     lookups: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    dense: bool = False
     aliases: tuple[Alias, ...] = ()
 
     def column(self, name: str) -> Column:
