@@ -25,7 +25,8 @@ class Manifest(msgspec.Struct, frozen=True):
 
     Every event the door accepted is one of: landed as a row, `filtered` by reason, `quarantined`
     as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of the others.
-    Times are nanoseconds since 1970, UTC.
+    Times are nanoseconds since 1970, UTC. `rows_crc` is the CRC-32 of the Arrow file; None in those
+    of versions that made none.
     """
 
     sequencer: str
@@ -43,6 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
     newest: int
     bytes: int
     versions: dict[str, str]
+    rows_crc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
