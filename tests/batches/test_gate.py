@@ -181,7 +181,7 @@ def test_a_merge_takes_no_damaged_id_for_good(tmp_path: Path) -> None:
     door = gate(tmp_path)
     for n in range(1, 8):
         seal(door, n, [n])
-    path = sorted(tmp_path.glob("*.eids"))[0]
+    path = min(tmp_path.glob("*.eids"))
     path.write_bytes(flipped(path.read_bytes(), 32 + 8))
     seal(door, 8, [8])
 

@@ -56,6 +56,10 @@ class Life:
         return courier, landed
 
 
+def until(courier: Courier, n: int) -> Until:
+    return Until(lambda: courier.cursor.landed >= n)
+
+
 def flip(path: Path, place: int, bit: int = 2) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1 << bit
@@ -75,7 +79,7 @@ def test_a_damaged_batch_lands_nowhere_and_stops_no_other(tmp_path: Path) -> Non
         life.pipeline.files.damaged.clear()
         flip(life.pipeline.files.arrow_path(2), place)
         courier, landed = life.second()
-        courier.run(Until(lambda courier=courier: courier.cursor.landed >= 3))
+        courier.run(until(courier, 3))
 
         assert ["k1", "k3"] == sorted(landed.rows)
         assert [Gap(2, 2)] == courier.cursor.position.gaps

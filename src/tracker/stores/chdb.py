@@ -87,9 +87,10 @@ class ChdbStore:
 
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""
-        sure, self._is_sure = self._is_sure, False
+        # Before a part came the whole, which may have been refused half-way.
+        sure, self._is_sure = self._is_sure and batch.span is None, False
         if batch.table.num_rows:
-            if sure or not has_rows(self, batch):
+            if sure or not has_rows(self, batch, _rows(batch)):
                 self._insert_events(batch)
                 for derived in DERIVED:
                     if _has_private(batch, derived):

@@ -42,10 +42,11 @@ class Database(Protocol):
         """Run a statement; its rows by column name."""
 
 
-def has_rows(store: Database, batch: Batch) -> bool:
-    """Whether any event of `batch` is there."""
+def has_rows(store: Database, batch: Batch, source: str) -> bool:
+    """Whether any event of `batch` is there; `source` reads its rows."""
+    part = "" if batch.span is None else f" AND eid IN (SELECT toUUID(eid) FROM {source})"
     return bool(store.rows(f"SELECT 1 AS one FROM {store.database}.events"
-                           f" WHERE {_days(batch)} AND {_of(batch.manifest)} LIMIT 1"))
+                           f" WHERE {_days(batch)} AND {_of(batch.manifest)}{part} LIMIT 1"))
 
 
 def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived], bool]) -> None:
