@@ -30,7 +30,7 @@ from harness.pipeline import BAD, WORKERS, Landed, Pipeline
 from harness.powercut import Disk
 from tracker.errors import SpoolUnavailable, StoreUnavailable, TrackerError
 
-EXAMPLES = int(os.environ.get("CRASH_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("CRASH_EXAMPLES", "80"))
 STEPS = int(os.environ.get("CRASH_STEPS", "30"))
 DAY = 86_400 * 10**9
 
@@ -227,6 +227,18 @@ class Course(RuleBasedStateMachine):
     @rule(calls=calls, power=st.booleans(), seed=seeds)
     def all_end_at_a_call(self, calls: int, power: bool, seed: int) -> None:
         self.disk.strike(calls, power=power, dice=random.Random(seed))
+
+    @precondition(lambda self: not self.disk.off)
+    @rule(calls=st.integers(1, 25), end=st.sampled_from(["kill", "kill all", "power", *FAULTS]),
+          seed=seeds)
+    def carry_until_something_fails(self, calls: int, end: int | str, seed: int) -> None:
+        if end == "kill":
+            self.hands["store"].kill(calls, random.Random(seed))
+        elif end in {"kill all", "power"}:
+            self.disk.strike(calls, power=end == "power", dice=random.Random(seed))
+        else:
+            self.hands["store"].fail(calls, end, random.Random(seed))
+        self.in_store("seal", "land", "tidy")
 
     @rule(power=st.booleans(), seed=seeds, again=st.none() | calls)
     def all_end_now(self, power: bool, seed: int, again: int | None) -> None:
