@@ -1,7 +1,7 @@
 """Each statement that a store sends may fail or lose its answer: every row is there once.
 
-A store joins with a class beside `KeptByChdb` and a name in `kept`: how its calls come over a `Line`,
-which lets one of them go wrong, and how its rows are counted.
+A store joins with a class beside `KeptByChdb` and a name in `kept`: how its calls come over a
+`Line`, which lets one of them go wrong, and how its rows are counted.
 """
 
 import itertools
