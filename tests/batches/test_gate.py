@@ -190,6 +190,15 @@ def test_a_merge_takes_no_damaged_id_for_good(tmp_path: Path) -> None:
     assert set() == gate(tmp_path, newest=8).damaged
 
 
+def test_a_clock_that_goes_forth_and_back_lets_no_repeat_through(tmp_path: Path) -> None:
+    door = gate(tmp_path)
+    for n, sealed in enumerate([0] * 5 + [DAY] * 3 + [0] * 4, 1):
+        seal(door, n, [n], sealed)
+
+    assert [] == seal(door, 13, [*range(1, 13)])
+    assert [] == seal(gate(tmp_path, newest=13), 14, [*range(1, 13)])
+
+
 class Undeletable(Files):
     """A disk that takes no name away."""
 

@@ -4,6 +4,7 @@ import contextlib
 import re
 import zlib
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -183,7 +184,9 @@ class EidGate:
         """
         eighth = max(int(self.days * _DAY_NS / 8), 1)
         newest = self._runs[-1].sealed // eighth
-        recent = [run for run in self._runs if run.sealed // eighth == newest]
+        # Those that stand together: a clock set back may have put others between.
+        recent = [*takewhile(lambda run: run.sealed // eighth == newest, reversed(self._runs))]
+        recent.reverse()
         for level in sorted({_level(run) for run in recent}):
             tail = recent[_behind_larger(recent, level):]
             if sum(_level(run) == level for run in tail) >= _FAN:
