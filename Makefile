@@ -41,8 +41,8 @@ test: lint types layers test-unit ## all checks and tests
 test-unit: $(READY) ## the tests alone
 	$(BIN)/pytest
 
-test-crash: $(READY) ## kill processes at random moments, 100 rounds
-	CRASH_ROUNDS=100 $(BIN)/pytest tests/crash
+test-crash: $(READY) ## kill processes at random moments, 100 rounds; 2000 courses of the model
+	CRASH_ROUNDS=100 CRASH_EXAMPLES=2000 MODEL_STRIDE=1 $(BIN)/pytest tests/crash tests/stores/test_answers.py
 
 fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix src tests bench fuzz docs examples

@@ -28,6 +28,10 @@ class SpoolCorrupt(TrackerError):
     """Bytes of a segment do not hold what was written; they are set aside and counted."""
 
 
+class BatchDamaged(TrackerError):
+    """The rows of a batch are not those that were sealed; they land nowhere."""
+
+
 class StoreError(TrackerError):
     """Root of what a store can fail with."""
 

@@ -74,7 +74,8 @@ class StoreCounts(msgspec.Struct):
 class SequencerCounts(msgspec.Struct):
     """What the sequencer read and sealed; reasons as in the manifests.
 
-    `corrupt` and `torn` are records of spools that could not be read, by kind of damage.
+    `corrupt` and `torn` are records of spools that could not be read, by kind of damage; `damaged`
+    are files of batches, ids and cursors whose bytes were not those written.
     """
 
     batches: int = 0
@@ -89,6 +90,7 @@ class SequencerCounts(msgspec.Struct):
     quarantined: dict[str, int] = {}
     corrupt: int = 0
     torn: int = 0
+    damaged: int = 0
     eid_evictions: int = 0
     refine: Histogram = msgspec.field(default_factory=Histogram)
     seal: Histogram = msgspec.field(default_factory=Histogram)

@@ -1,6 +1,7 @@
 """Hits of all spools become batches: each once, in order, accounted for, also after a crash."""
 
 import errno
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tracker.batches.gate import EidGate
 from tracker.batches.sequencer import Sequencer
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
+from tracker.spool.layout import generations, segment_path
 from tracker.spool.writer import Spool
 
 SMALL = SpoolSettings(segment_bytes=1 << 20)
@@ -191,3 +193,25 @@ def test_old_manifests_fold_into_totals_that_stay_the_same(
     assert before == bench.files.totals
     assert 9 == (bench.files.newest.n if bench.files.newest else 0)
     assert len(list(bench.files.directory.glob("*.json"))) < 9
+
+
+def test_a_flush_covers_what_a_clock_that_went_back_has_dated_ahead(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=10, rows_behind=10)
+    ahead = time.time_ns() + 86_400 * 10**9
+    bench.spool("w0", *[record({"ename": f"e{n}"}, number=n, received=ahead)
+                        for n in range(1, 3001)])
+    bench.seal()
+
+    assert 3000 == bench.files.totals.rows
+
+
+@pytest.mark.timeout(20)
+def test_a_flush_does_not_wait_for_segments_that_are_sealed_and_gone(bench: Bench) -> None:
+    bench.spool("w0", record({"ename": "a"}, number=1))
+    used = max(generations(bench.folder / "spool" / "w0"))
+    segment_path(bench.folder / "spool" / "w0", used + 1).write_bytes(bytes(1 << 16))
+    bench.seal()
+    assert [used + 1] == generations(bench.folder / "spool" / "w0")
+    bench.restart()
+
+    assert [] == bench.seal()

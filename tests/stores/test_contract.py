@@ -188,6 +188,25 @@ def test_parts_of_a_batch_land_as_the_whole(kept: Kept, made: Make) -> None:
     assert 5 == counts(kept)["hits"]
 
 
+def test_a_batch_that_lands_in_parts_has_one_account(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT]))
+    batch = made(2, [VISIT | {"vid": f"v{i}"} for i in range(4)])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 4)):
+        kept.store.land(part)
+
+    assert [1, 2] == [int(row["batch"]) for row in kept.rows(
+        "SELECT batch FROM sfpla.accounting ORDER BY batch")]
+
+
+def test_a_batch_that_lands_in_parts_after_a_start_has_one_account(
+        kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT | {"vid": f"v{i}"} for i in range(4)])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 4)):
+        kept.store.land(part)
+
+    assert 1 == len(kept.rows("SELECT batch FROM sfpla.accounting"))
+
+
 def test_a_batch_without_rows_leaves_its_account(kept: Kept, made: Make) -> None:
     kept.store.land(made(1, [], accepted=3, duplicates=1, filtered={"bot": 2}))
 

@@ -61,18 +61,15 @@ class Pending:
         """Most records and bytes to read at once."""
         return _READ_RECORDS, _READ_BYTES
 
-    def add(self, reader: SpoolReader, records: Sequence[Record]) -> int:
-        """Queue records of one spool; gives back when the last of them was received, or 0."""
+    def add(self, reader: SpoolReader, records: Sequence[Record]) -> None:
+        """Queue records of one spool."""
         if not self._taken:
             self._since = time.monotonic()
-        received = 0
         for record in records:
             taken = Taken(reader.spool_id, record, _hit(record.data))
             self._taken.append(taken)
             self.events += taken.events
             self.bytes += taken.bytes
-            received = taken.hit.received if taken.hit else received
-        return received
 
     def is_due(self, *, flushing: bool) -> bool:
         """Whether a batch is to be sealed now."""

@@ -21,6 +21,7 @@ from tracker.errors import SpoolUnavailable
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
+from tracker.spool.mark import Mark
 from tracker.spool.reader import Record, SpoolReader
 
 _IDLE_SECONDS = 0.02
@@ -36,12 +37,16 @@ class _Source:
 
     reader: SpoolReader
     events: int  # read, counted as the writer counts
-    seen: int = 0  # all that was acknowledged up to then (ns since 1970) is read
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Flush:
-    asked: int
+    """Answered when every spool is read up to `marks`, which are taken at the next step.
+
+    No clock tells what was acknowledged before the flush: clocks are set back.
+    """
+
+    marks: dict[str, Mark] | None = None
     done: Future[int] = field(default_factory=Future)
 
 
@@ -97,7 +102,7 @@ class Sequencer:
 
     def flush(self) -> Future[int]:
         """Seal all that is acknowledged now; gives the number of the newest batch then."""
-        flush = _Flush(self._clock())
+        flush = _Flush()
         with self._lock:
             self._flushes.append(flush)
         return flush.done
@@ -105,6 +110,10 @@ class Sequencer:
     def step(self) -> bool:
         """Look at all spools once and seal if it is time; true if there was anything to read."""
         self._find_spools()
+        for flush in self._flushes:
+            if flush.marks is None:
+                flush.marks = {name: source.reader.published()
+                               for name, source in self._sources.items()}
         found = self._gather()
         while self.pending.is_due(flushing=bool(self._flushes)):
             self._seal()
@@ -142,16 +151,16 @@ class Sequencer:
         found = False
         for source in self._sources.values():
             while self.pending.has_room():
-                looked, published = self._clock(), source.reader.published()
+                published = source.reader.published()
                 records = self._read(source.reader)
                 if records is None:
                     break
                 if not records:
-                    source.seen, source.events = max(source.seen, looked), published.events
+                    source.events = published.events
                     break
                 found = True
                 before = self.pending.events
-                source.seen = max(source.seen, self.pending.add(source.reader, records))
+                self.pending.add(source.reader, records)
                 source.events += self.pending.events - before
         return found
 
@@ -230,13 +239,15 @@ class Sequencer:
         return True
 
     def _answer_flushes(self) -> None:
-        """Answer those whose every hit is sealed: each spool was read to a later point."""
+        """Answer those whose every hit is sealed: each spool was read that far."""
         if not self._flushes or self.pending:
             return
-        seen = min((source.seen for source in self._sources.values()), default=self._clock())
         with self._lock:
-            done = [flush for flush in self._flushes if flush.asked <= seen]
-            self._flushes = [flush for flush in self._flushes if flush.asked > seen]
+            done = [flush for flush in self._flushes if self._is_read(flush.marks)]
+            self._flushes = [flush for flush in self._flushes if flush not in done]
         for flush in done:
             flush.done.set_result(self._files.newest.n if self._files.newest else 0)
 
+    def _is_read(self, marks: dict[str, Mark] | None) -> bool:
+        return marks is not None and all(self._sources[name].reader.has_passed(mark)
+                                         for name, mark in marks.items())

@@ -55,6 +55,8 @@ class Report:
     def _counts(self) -> LandingCounts:
         counts = self.sequencer.counts
         counts.eid_evictions = self.gate.evicted
+        counts.damaged = len(self.files.damaged) + len(self.gate.damaged) + sum(
+            courier.cursor.was_damaged for courier in self.couriers)
         counts.corrupt = sum(reader.corrupt for reader in self.sequencer.readers)
         counts.torn = sum(reader.torn for reader in self.sequencer.readers)
         return LandingCounts(

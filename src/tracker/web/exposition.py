@@ -172,6 +172,8 @@ def _sequencer(store: StoreSnapshot) -> Iterator[Metric]:
                    counts.eid_evictions)
     yield _counters("spool_damaged", "Records that could not be read, by kind of damage.", "kind",
                     {"corrupt": counts.corrupt, "torn": counts.torn})
+    yield _counter("files_damaged", "Files of batches, ids and cursors that changed on disk.",
+                   counts.damaged)
     yield _histogram("sequencer_refine_seconds", "Refining the hits of one reading.", None,
                      {"": counts.refine})
     yield _histogram("sequencer_seal_seconds", "Writing and syncing one batch.", None,

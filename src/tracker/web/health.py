@@ -32,7 +32,8 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
             or any(s["suspended"] for s in stores.values()) \
             or (asked and not answering) or store is None \
-            or store.counts.sequencer.corrupt or store.last_error is not None:
+            or store.counts.sequencer.corrupt or store.counts.sequencer.damaged \
+            or store.last_error is not None:
         status = "degraded"
     else:
         status = "ok"
@@ -56,6 +57,7 @@ def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | No
         "lag_seconds": store.lag_seconds if store is not None else None,
         "corrupt": counts.corrupt if counts is not None else None,
         "torn": counts.torn if counts is not None else None,
+        "damaged": counts.damaged if counts is not None else None,
     }
 
 
