@@ -18,6 +18,7 @@ import uvloop
 from tracker import __version__
 from tracker.door.door import Door
 from tracker.door.handover import Application
+from tracker.door.secure import SecureTransport
 from tracker.durable import usage
 from tracker.errors import ConfigError
 from tracker.intake import Intake
@@ -100,9 +101,11 @@ class Edge:
             redirect = Application(redirect_application(listener.redirect_to_port),
                                    self.settings.door.idle_seconds)
             factory = lambda: redirect.protocol(self.door)  # noqa: E731
-        return await loop.create_server(
-            factory, sock=sock, backlog=BACKLOG,
-            ssl=tls_context(self.settings) if listener.tls else None)
+        if listener.tls:
+            context = tls_context(self.settings)
+            return await loop.create_server(
+                lambda: SecureTransport(context, self.door, factory), sock=sock, backlog=BACKLOG)
+        return await loop.create_server(factory, sock=sock, backlog=BACKLOG)
 
     async def stop(self) -> None:
         """Accept nothing more, answer what is in flight, close the spool."""
