@@ -178,6 +178,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
         raise ConfigError("a TLS listener needs a certificate: set TLSCert and TLSKey")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     return context
