@@ -116,11 +116,11 @@ def test_a_hit_over_tls_is_on_disk_and_known_as_secure(worker: Worker, version: 
 def test_old_versions_of_tls_are_refused(worker: Worker) -> None:
     context = client_context()
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with pytest.raises(OSError, match="(?i)version|reset"):
+    with pytest.raises(OSError, match=r"(?i)version|reset"):
         worker.connect(context)
 
 
@@ -260,7 +260,7 @@ def test_handshakes_that_never_end_count_as_connections(hasty: Worker) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(HASTY.connections):
             stack.enter_context(hasty.connect())
-        with pytest.raises(OSError, match="(?i)reset|EOF"):
+        with pytest.raises(OSError, match=r"(?i)reset|EOF"):
             hasty.connect(CONTEXT)
         time.sleep(1.0)
         with hasty.connect(CONTEXT) as client:
