@@ -20,9 +20,10 @@ A source that names one hides those below it, whatever the value.
 NAMES = frozenset({"vid", "sid", "eid"})
 _UTM = "utm_"
 _UTM_NAMES = frozenset({_UTM + name for name in NAMES})
+_PLAIN = frozenset({name.encode() for name in NAMES})
 _SHORT = 3
 _LENGTHS = frozenset({_SHORT, _SHORT + len(_UTM)})
-"""How long a name is that stands for an id; one that is not escaped is told by it at once."""
+"""How long a name is that stands for an id, if it is not escaped."""
 NULL = msgspec.Raw(b"null")
 _UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
                    r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))",
@@ -109,7 +110,7 @@ def _path_ids(rest: bytes) -> dict[str, str]:
     parts = rest.split(b"/")
     ids = {}
     for name, value in zip(parts[::2], parts[1::2], strict=False):
-        if len(name) == _SHORT or b"%" in name:
+        if (len(name) == _SHORT and name.lower() in _PLAIN) or b"%" in name:
             text = _text(name)
             if text.lower() in NAMES:
                 ids[text] = _text(value)
@@ -129,7 +130,7 @@ def _ids_of_pairs(query: bytes) -> dict[str, str]:
     ids: dict[str, str] = {}
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
-        if len(name) in _LENGTHS or b"%" in name:
+        if (len(name) in _LENGTHS and name[-_SHORT:].lower() in _PLAIN) or b"%" in name:
             text = _plus(name)
             lower = text.lower()
             if (lower in NAMES or lower in _UTM_NAMES) and text not in ids:
