@@ -191,12 +191,16 @@ class Door:
             spoke.remove(connection)
             self._open -= 1
 
+    def pass_on(self, connection: Swept) -> None:
+        """Another is to watch the connection, and enters in its place."""
+        self.leave(connection)
+        self.entered -= 1
+
     def hand_over(self, connection: Connection, transport: asyncio.Transport, data: bytes,
                   recorded: bool) -> None:
         """Let the application have a connection, with the bytes that the door has read of it."""
         assert self._application is not None
-        self.leave(connection)
-        self.entered -= 1  # it enters again, as the application's
+        self.pass_on(connection)
         protocol = self._application.protocol(self, recorded)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)

@@ -12,7 +12,7 @@ from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
-from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, Head
+from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
@@ -25,7 +25,6 @@ SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible
 REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
 KEPT_HEADS = 2_048
-KEPT_BYTES = 2 << 10  # longer heads are not remembered
 
 REPEATED_BYTES = 64 << 20
 """What a head may come to when each event of a batch takes over what it says."""
@@ -48,6 +47,7 @@ class Intake:
         special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
         self._has_special_field = re.compile(rb"\n(?:%b)[ \t]*:" % special).search
         self._kept: dict[bytes, bytes | None] = {}
+        self._heads = Heads()
         self._openers = settings.json_depth
         self._short = min(SHORT_BYTES, 4 * settings.keys_per_event, settings.body_bytes)
 
@@ -131,7 +131,8 @@ class Intake:
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
-                  arrival.head.scrubbed(), body.data, body.shape, body.size - len(body.refused),
+                  arrival.line + arrival.head.scrubbed(), body.data, body.shape,
+                  body.size - len(body.refused),
                   tuple([event.index for event in body.refused]), request.secure)
         answer = reply.answer(answers, request.secure)
         return Accepted(encode_hit(hit), answer, hit.events, arrival.route is Route.PUB)
@@ -146,7 +147,8 @@ class Intake:
         most = self._settings.keys_per_event
         if query.count(b"&") >= most or path.count(b"/") > 2 * most:
             raise RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")
-        return Arrival(request.method, *found, query, Head(request.head))
+        line, feed, fields = request.head.partition(b"\n")
+        return Arrival(request.method, *found, query, line, self._heads.of(feed + fields))
 
     def _answers(self, arrival: Arrival) -> Answers:
         if not self._book.by_origin:

@@ -16,12 +16,16 @@ VISITOR_IDS = ("vid", "sid")
 
 
 class Arrival(NamedTuple):
-    """A request whose route is found. `rest` is the raw path behind the route's name."""
+    """A request whose route is found. `rest` is the raw path behind the route's name.
+
+    `line` is the request line without its line feed, with which `head` begins.
+    """
 
     method: bytes
     route: Route
     rest: bytes
     query: bytes
+    line: bytes
     head: Head
 
 
