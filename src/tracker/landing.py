@@ -26,6 +26,7 @@ from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
+from tracker.machine import calm_gc
 from tracker.metrics import SnapshotFile
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
@@ -37,6 +38,7 @@ from tracker.stores.base import Reader
 _NICENESS = 5
 _TIDY_SECONDS = 1.0
 _RESERVE_SHARE = 0.05
+_GC_YOUNG = 400_000  # more than the values of a batch come to, which go again with it
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = structlog.get_logger("landing")
@@ -173,6 +175,7 @@ def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None
     if landing.engine is not None:
         with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
+    calm_gc(_GC_YOUNG)
     asyncio.run(_serve(landing, inside, lifeline))
 
 

@@ -84,7 +84,7 @@ def test_an_array_takes_what_its_hit_says_for_every_event() -> None:
     ('User: {"vid":"u"}\r\nCookie: vid=c', {"vid": "c"}),
 ])
 def test_values_of_headers(headers: str, values: dict[str, object]) -> None:
-    assert values == read_fields(headers.encode(), {}).values
+    assert values == read_fields(headers.encode()).values
 
 
 @pytest.mark.parametrize(("sent", "host"), [
@@ -114,4 +114,4 @@ def test_a_form_is_read_like_a_query() -> None:
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_no_head_makes_reading_fail(line: bytes, fields: bytes) -> None:
     read_line(line, SETTINGS.ignore_query_key, tuples=True)
-    read_fields(fields, {})
+    read_fields(fields)
