@@ -3,6 +3,7 @@
 import errno
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from tracker.batch import Manifest
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
+from tracker.batches.pending import Pending
 from tracker.batches.sequencer import Sequencer
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
+from tracker.spool.reader import SpoolReader
 from tracker.spool.writer import Spool
 
 SMALL = SpoolSettings(segment_bytes=1 << 20)
@@ -191,3 +194,27 @@ def test_old_manifests_fold_into_totals_that_stay_the_same(
     assert before == bench.files.totals
     assert 9 == (bench.files.newest.n if bench.files.newest else 0)
     assert len(list(bench.files.directory.glob("*.json"))) < 9
+
+
+def test_what_a_full_batch_leaves_over_waits_for_what_is_read_next(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=2_500, rows_behind=2_500)
+    bench.spool("w0", *(record({}, number=number) for number in range(5_000)))
+    bench.seal()
+
+    assert [2_500, 2_500] == [manifest.rows for manifest in bench.sealed]
+
+
+@pytest.mark.parametrize(("idle", "due"), [
+    (True, [False, True, True]), (False, [False, False, True])])
+def test_a_store_that_has_nothing_to_do_gets_a_batch_sooner(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch, *, idle: bool, due: list[bool]) -> None:
+    times = iter((0.0, 0.25, 0.35, 0.55))
+    monkeypatch.setattr("tracker.batches.pending.time",
+                        SimpleNamespace(monotonic=lambda: next(times)))
+    bench.spool("w0", *(record({}, number=number) for number in range(200)))
+    reader = SpoolReader(bench.folder / "spool" / "w0")
+    pending = Pending(BatchSettings(linger_seconds=1.0))
+    pending.add(reader, reader.read(1_000, 1 << 20))
+    reader.close()
+
+    assert due == [pending.is_due(flushing=False, idle=idle) for _ in range(3)]

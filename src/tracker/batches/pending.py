@@ -14,6 +14,7 @@ from tracker.spool.reader import Record, SpoolReader
 _READ_RECORDS = 2_000
 _READ_BYTES = 8 << 20
 _FEW = 200  # events
+_IDLE_SHARE, _BUSY_SHARE = 0.3, 0.5  # of the longest wait
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
@@ -68,18 +69,18 @@ class Pending:
             received = taken.hit.received if taken.hit is not None else received
         return received
 
-    def is_due(self, *, flushing: bool) -> bool:
-        """Whether a batch is to be sealed now."""
+    def is_due(self, *, flushing: bool, idle: bool = False) -> bool:
+        """Whether a batch is to be sealed now; `idle`: a store has nothing else to land."""
         return bool(self._taken) and (
             flushing
             or self.events >= self._settings.rows
             or self.bytes >= self._settings.bytes
-            or time.monotonic() - self._since >= self._patience())
+            or time.monotonic() - self._since >= self._patience(idle))
 
-    def _patience(self) -> float:
+    def _patience(self, idle: bool) -> float:
         """Seconds to wait for more: an insert costs about 60 ms of CPU, however small it is."""
         longest = self._settings.linger_seconds
-        return longest if self.events < _FEW else longest / 2
+        return longest * (1.0 if self.events < _FEW else _IDLE_SHARE if idle else _BUSY_SHARE)
 
     def take(self) -> list[Taken]:
         """The first of them that fit into a batch, at least one; they stay queued."""

@@ -52,6 +52,7 @@ class Sequencer:
         self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
         refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
+        is_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = time.time_ns, disk: Files | None = None,
     ) -> None:
         self.counts = SequencerCounts()
@@ -67,6 +68,7 @@ class Sequencer:
         self._versions = versions
         self._on_sealed = on_sealed
         self._on_disk_error = on_disk_error
+        self._is_idle = is_idle
         self._clock = clock
         self._disk = disk or Files()
         self._sources: dict[str, _Source] = {}
@@ -110,7 +112,7 @@ class Sequencer:
         """
         self._find_spools()
         found = self._gather()
-        due = self.pending.is_due(flushing=bool(self._flushes))
+        due = self.pending.is_due(flushing=bool(self._flushes), idle=self._is_idle())
         if due:
             self._seal()
         self._answer_flushes()

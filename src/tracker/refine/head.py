@@ -90,9 +90,10 @@ class Heads:
     def _code(self, lines: list[bytes]) -> int:
         numbers = [*map(self._numbers.get, lines)]
         if None in numbers:
-            for at, line in enumerate(lines):
-                if numbers[at] is None:
-                    numbers[at] = self._number(line)
+            for line, number in zip(lines, numbers, strict=True):
+                if number is None:
+                    self._learn(line)
+            numbers = [*map(self._numbers.get, lines)]
         used = tuple(filter(None, numbers))
         code = self._codes.get(used)
         if code is None:
@@ -100,12 +101,11 @@ class Heads:
             self.fields.append(together(self._headers[number] for number in used))
         return code
 
-    def _number(self, line: bytes) -> int:
+    def _learn(self, line: bytes) -> None:
         header = read_header(line)
-        number = self._numbers[line] = 0 if header is None else len(self._headers)
+        self._numbers[line] = 0 if header is None else len(self._headers)
         if header is not None:
             self._headers.append(header)
-        return number
 
 
 def read_fields(lines: bytes) -> Fields:

@@ -62,7 +62,8 @@ def plain_ids(sent: Sequence[Any]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]
 
     Not those spelt in another way, and not the nil UUID. None where most values are no such text.
     """
-    rows = [row for row, value in enumerate(sent) if type(value) is str and len(value) == _CANONICAL]
+    rows = [row for row, value in enumerate(sent)
+            if type(value) is str and len(value) == _CANONICAL]
     if 2 * len(rows) < len(sent):
         return None
     found = sent if len(rows) == len(sent) else [sent[row] for row in rows]
@@ -71,7 +72,7 @@ def plain_ids(sent: Sequence[Any]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]
         return None
     text = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _CANONICAL)
     digits = _DIGITS[text[:, HEX]]
-    good = (text[:, DASHES] == ord("-")).all(axis=1) & (digits < 16).all(axis=1)  # noqa: PLR2004
+    good = (text[:, DASHES] == ord("-")).all(axis=1) & (digits < 16).all(axis=1)
     good &= digits.any(axis=1)
     digits = digits[good]
     return digits[:, ::2] << 4 | digits[:, 1::2], np.array(rows, np.intp)[good]
