@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
@@ -25,6 +24,7 @@ from tracker.durable import usage
 from tracker.errors import ConfigError
 from tracker.intake import Intake
 from tracker.logs import set_up_logs
+from tracker.machine import calm_gc
 from tracker.metrics import (
     EdgeCounts,
     EdgeSnapshot,
@@ -77,7 +77,7 @@ class Edge:
     async def serve(self, sockets: list[tuple[Listener, socket.socket]], parent_pipe: int) -> None:
         """Serve until told to stop."""
         await self.start(sockets)
-        calm_gc()
+        calm_gc(GC_YOUNG)
         await stop_signal(asyncio.get_running_loop(), parent_pipe)
         await self.stop()
 
@@ -179,13 +179,6 @@ def new_tail() -> bytes:
     tail[0] = tail[0] & 0x3F | 0x80  # the variant of RFC 9562
     tail[2] |= 0x01  # not the address of a network card
     return bytes(tail)
-
-
-def calm_gc() -> None:
-    """Let the garbage collector not look at what was made at the start, and less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG, 20, 100)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:

@@ -26,6 +26,7 @@ from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
+from tracker.machine import calm_gc
 from tracker.metrics import SnapshotFile
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
@@ -37,6 +38,7 @@ from tracker.stores.base import Reader
 _NICENESS = 5
 _TIDY_SECONDS = 1.0
 _RESERVE_SHARE = 0.05
+GC_YOUNG = 400_000  # more than the values of a batch come to, which go again with it
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = structlog.get_logger("landing")
@@ -68,7 +70,7 @@ class Landing:
         self.sequencer = Sequencer(
             who.sequencer, data / "spool", self.files, self.gate, self.dead,
             Refinery(settings.refine), settings.batches, {"code": __version__},
-            on_sealed=self._sealed, on_disk_error=self._disk_error)
+            on_sealed=self._sealed, on_disk_error=self._disk_error, is_idle=self._is_idle)
         self.retention = Retention(
             self.files, self.couriers,
             frozenset(store.name for store in settings.stores if store.critical),
@@ -122,6 +124,11 @@ class Landing:
         embedded = (c for c in self.couriers if services[c.store.name] == "chdb")
         return next(embedded, self.couriers[0])
 
+    def _is_idle(self) -> bool:
+        """Whether any store has landed all that is sealed, so that it could take more at once."""
+        newest = self.files.newest.n if self.files.newest else 0
+        return any(courier.cursor.landed >= newest for courier in self.couriers)
+
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:
             courier.wake()
@@ -173,6 +180,7 @@ def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None
     if landing.engine is not None:
         with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
+    calm_gc(GC_YOUNG)
     asyncio.run(_serve(landing, inside, lifeline))
 
 

@@ -4,6 +4,7 @@ import errno
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from tracker.batch import Manifest
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
+from tracker.batches.pending import Pending
 from tracker.batches.sequencer import Sequencer
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
 from tracker.spool.layout import generations, segment_path
+from tracker.spool.reader import SpoolReader
 from tracker.spool.writer import Spool
 
 SMALL = SpoolSettings(segment_bytes=1 << 20)
@@ -215,3 +218,25 @@ def test_a_flush_does_not_wait_for_segments_that_are_sealed_and_gone(bench: Benc
     bench.restart()
 
     assert [] == bench.seal()
+def test_what_a_full_batch_leaves_over_waits_for_what_is_read_next(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=2_500, rows_behind=2_500)
+    bench.spool("w0", *(record({}, number=number) for number in range(5_000)))
+    bench.seal()
+
+    assert [2_500, 2_500] == [manifest.rows for manifest in bench.sealed]
+
+
+@pytest.mark.parametrize(("idle", "due"), [
+    (True, [False, True, True]), (False, [False, False, True])])
+def test_a_store_that_has_nothing_to_do_gets_a_batch_sooner(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch, *, idle: bool, due: list[bool]) -> None:
+    times = iter((0.0, 0.25, 0.35, 0.55))
+    monkeypatch.setattr("tracker.batches.pending.time",
+                        SimpleNamespace(monotonic=lambda: next(times)))
+    bench.spool("w0", *(record({}, number=number) for number in range(200)))
+    reader = SpoolReader(bench.folder / "spool" / "w0")
+    pending = Pending(BatchSettings(linger_seconds=1.0))
+    pending.add(reader, reader.read(1_000, 1 << 20))
+    reader.close()
+
+    assert due == [pending.is_due(flushing=False, idle=idle) for _ in range(3)]

@@ -15,6 +15,7 @@ from tracker.errors import BatchDamaged
 from tracker.state import read_state, write_state
 
 _RESTORE = "restore it from a backup; without it, what is sealed and landed is not known"
+_AROUND_BYTES = 1 << 20  # the schema, twice, and the file's footer
 KEPT_MANIFESTS = 2_000
 _PIECE = 1 << 20
 T = TypeVar("T")
@@ -217,11 +218,14 @@ def _checked_table(path: Path, manifest: Manifest) -> pa.Table:
 def _content(table: pa.Table) -> memoryview:
     """An Arrow file of one record batch, so that every store sees the rows in the same pieces."""
     rows = table.combine_chunks().to_batches()
-    sink = pa.BufferOutputStream()
+    sizes = map(pa.ipc.get_record_batch_size, rows)
+    buffer = pa.allocate_buffer(sum(sizes) + _AROUND_BYTES)
+    sink = pa.FixedSizeBufferWriter(buffer)
     with pa.ipc.new_file(sink, table.schema) as writer:
         for batch in rows:
             writer.write_batch(batch)
-    return memoryview(sink.getvalue())
+    size = sink.tell()
+    return memoryview(buffer)[:size]
 
 
 def _add_reasons(sums: dict[str, int], more: dict[str, int]) -> None:

@@ -57,6 +57,7 @@ class Sequencer:
         self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
         refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
+        is_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = time.time_ns, disk: Files | None = None,
     ) -> None:
         self.counts = SequencerCounts()
@@ -72,6 +73,7 @@ class Sequencer:
         self._versions = versions
         self._on_sealed = on_sealed
         self._on_disk_error = on_disk_error
+        self._is_idle = is_idle
         self._clock = clock
         self._disk = disk or Files()
         self._sources: dict[str, _Source] = {}
@@ -108,17 +110,22 @@ class Sequencer:
         return flush.done
 
     def step(self) -> bool:
-        """Look at all spools once and seal if it is time; true if there was anything to read."""
+        """Look at all spools once and seal a batch if it is time; true if it did anything.
+
+        What a full batch leaves over is not sealed before the spools were read again: an insert
+        of a few rows costs nearly as much as a full one.
+        """
         self._find_spools()
         for flush in self._flushes:
             if flush.marks is None:
                 flush.marks = {name: source.reader.published()
                                for name, source in self._sources.items()}
         found = self._gather()
-        while self.pending.is_due(flushing=bool(self._flushes)):
+        due = self.pending.is_due(flushing=bool(self._flushes), idle=self._is_idle())
+        if due:
             self._seal()
         self._answer_flushes()
-        return found
+        return found or due
 
     def _find_spools(self) -> None:
         """Open new spool directories, those of workers no longer configured too."""

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracker.geoip import GeoLookup, Place
-from tracker.refine.arrays import or_else, spread, texts
+from tracker.refine.arrays import or_else, repeated_text, spread, texts
 from tracker.refine.coerce import read_number
 from tracker.refine.columns import cells, text_cells
 from tracker.refine.frame import Frame
@@ -74,9 +74,13 @@ class Places:
         }
 
     def _text(self, frame: Frame, name: str) -> pa.Array:
-        sent = frame.sent.get(name, [None] * len(frame))
+        sent = frame.sent.get(name)
+        if sent is None:
+            return repeated_text("", len(frame))
         return texts(text_cells(frame, name, sent))
 
     def _number(self, frame: Frame, name: str) -> pa.Array:
-        sent = frame.sent.get(name, [None] * len(frame))
+        sent = frame.sent.get(name)
+        if sent is None:
+            return pa.nulls(len(frame), pa.float64())
         return pa.array(cells(frame, name, sent, read_number), pa.float64())

@@ -62,9 +62,9 @@ class Refinery:
         for step in self._steps:
             step(frame)
         bodies = np.zeros(len(frame), np.uint64)
-        for row, digest in frame.own.items():
-            if frame.given[row]:
-                bodies[row] = digest
+        bodies[np.fromiter(frame.own, np.intp, len(frame.own))] = np.fromiter(
+            frame.own.values(), np.uint64, len(frame.own))
+        bodies[~frame.given] = 0
         return Refined(
             table=pa.Table.from_arrays(
                 [frame.columns[name] for name in self._schema.names], schema=self._schema),
