@@ -4,7 +4,7 @@ from tracker.batches.files import KEPT_MANIFESTS
 from tracker.delivery import courier
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
-from tracker.intake.accept import REPEATED_BYTES
+from tracker.intake.body import REPEATED_BYTES
 from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
 from tracker.query.turns import WAIT_SECONDS, WAITING
