@@ -16,7 +16,7 @@ class Route(IntEnum):
     RDR = 4
     XRDR = 5
     PUB = 6
-    WS = 7
+    WS = 8
 
 
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB})

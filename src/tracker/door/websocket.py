@@ -145,9 +145,8 @@ class WebSocket(asyncio.Protocol):
         while at < len(data) and not self._is_full():
             protocol.receive_data(data[at:at + SLICE_BYTES])
             at += SLICE_BYTES
-            frames = protocol.events_received()
-            if not self._stopping:
-                for frame in frames:
+            for frame in protocol.events_received():
+                if not self._stopping:
                     self._take(frame)  # type: ignore[arg-type]  # after the handshake, only frames
         self._flush()
         self._buffer = data[at:]

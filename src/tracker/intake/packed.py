@@ -25,11 +25,11 @@ def unpack(data: bytes, limit: int) -> bytes:
     if len(data) <= PREFIX:
         raise _broken("it is too short")
     size = int.from_bytes(data[:PREFIX], "little")
+    if size > MOST_PER_BYTE * len(data):
+        raise _broken("its length cannot be that of what follows")
     if size > limit:
         raise RequestRefused(413, "message_too_large", f"The message says that it unpacks to {size}"
                              f" bytes; {limit} are the most. Send it in parts.")
-    if size > MOST_PER_BYTE * len(data):
-        raise _broken("its length cannot be that of what follows")
     try:
         text: bytes = lz4.block.decompress(data[PREFIX:], uncompressed_size=size)
     except (lz4.block.LZ4BlockError, ValueError, MemoryError):
