@@ -217,7 +217,8 @@ def test_a_commit_that_fails_is_told_per_message(tmp_path: Path) -> None:
 
 def test_many_errors_come_in_frames_of_bearable_size(opened: Socket) -> None:
     threading.Thread(target=opened.send, args=(frame(b"x") * 3000,)).start()
-    before, told = 0, []
+    before = 0
+    told: list[int] = []
     while before < 3000:
         opcode, data = opened.frame()
         assert TEXT == opcode
