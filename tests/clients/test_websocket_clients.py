@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from harness.browser import browsing, program
 from harness.process import TrackerProcess, free_port, running
@@ -80,7 +81,7 @@ def trusting() -> ssl.SSLContext:
 
 def test_a_python_client_sends_over_tls(secure: Secure) -> None:
     with connect(secure.url, ssl=trusting(), additional_headers={"Cookie": "vid=py; sid=s"},
-                 origin="https://shop.example") as client:  # type: ignore[arg-type]  # a NewType
+                 origin=Origin("https://shop.example")) as client:
         client.send(json.dumps({"ename": "python"}))
         client.send(['{"ename":"pyt', "hon-2", '"}'])
         told = [json.loads(client.recv())]
@@ -103,7 +104,7 @@ def test_an_event_sent_again_after_a_reconnect_lands_once(secure: Secure) -> Non
 
 def test_a_page_that_is_not_allowed_cannot_connect(secure: Secure) -> None:
     with pytest.raises(InvalidStatus) as caught, connect(
-            secure.url, ssl=trusting(), origin="https://evil.example"):  # type: ignore[arg-type]
+            secure.url, ssl=trusting(), origin=Origin("https://evil.example")):
         pass
     assert 403 == caught.value.response.status_code
 

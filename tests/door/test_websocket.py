@@ -160,7 +160,7 @@ def test_messages_in_pieces_with_control_frames_between_are_put_together(
 def test_bytes_may_come_one_by_one(opened: Socket) -> None:
     data = frame(EVENT) + frame(b"", PING) + frame(b"x" * 300) + frame(EVENT)
     opened.send(*[data[at:at + 1] for at in range(len(data))])
-    told = []
+    told: list[int] = []
     while not told or told[-1] < 3:
         opcode, data = opened.frame()
         told += [json.loads(data)["ack"]] if opcode == TEXT else []

@@ -26,6 +26,9 @@ UNACKED_BYTES = 2 << 20
 SLICE_BYTES = 16 << 10
 """So much is inflated at once: 16 MiB at most, as deflate makes 1,000 bytes of one."""
 
+TURN_BYTES = 2 << 20
+"""After so much, unpacked, other connections have their turn."""
+
 HIT_MESSAGES = 1_000
 HIT_BYTES = 256 << 10
 """Messages that came together share a record up to here."""
@@ -50,10 +53,10 @@ class _Waiting(NamedTuple):
 class WebSocket(asyncio.Protocol):
     """Takes the connection over when hands are shaken; watched by the sweep like all others."""
 
-    __slots__ = ("_acked", "_answering", "_buffer", "_came", "_clogged", "_count", "_door",
-                 "_errors", "_kind", "_mark", "_numbered", "_out", "_partial", "_paused",
-                 "_pinged", "_protocol", "_reserved", "_said", "_size", "_slow", "_stopping",
-                 "_stream", "_texts", "_transport", "_unacked", "_waiting", "age", "spoke")
+    __slots__ = ("_acked", "_answering", "_buffer", "_came", "_clogged", "_door", "_errors",
+                 "_kind", "_mark", "_numbered", "_out", "_partial", "_paused", "_pinged",
+                 "_protocol", "_reserved", "_said", "_size", "_slow", "_stopping", "_stream",
+                 "_texts", "_transport", "_unacked", "_unpacked", "_waiting", "age", "spoke")
 
     def __init__(self, door: "Door", stream: Stream, protocol: "ServerProtocol",
                  transport: asyncio.Transport) -> None:
@@ -74,6 +77,7 @@ class WebSocket(asyncio.Protocol):
         self._said = 0  # what of it the client knows
         self._errors: list[dict[str, Any]] = []  # not told yet
         self._answering = False
+        self._unpacked = 0  # bytes taken in this turn
         self._clogged = False  # the client does not read
         self._paused = False
         self._stopping = False
@@ -110,11 +114,7 @@ class WebSocket(asyncio.Protocol):
         self._came += len(data)
         self._door.received += len(data)
         self._buffer = self._buffer + data if self._buffer else data
-        try:
-            self._go_on()
-        except Exception as error:  # a fault of ours ends this connection, and no other
-            self._door.failed(error)
-            self._fail(CloseCode.INTERNAL_ERROR, "the tracker failed")
+        self._go_on()
 
     def eof_received(self) -> bool:
         """The client hangs up without a word."""
@@ -139,10 +139,19 @@ class WebSocket(asyncio.Protocol):
                 or self._numbered - self._acked >= UNACKED_MESSAGES)
 
     def _go_on(self) -> None:
-        """Take what has come, as far as it may wait for the disk."""
+        if self._transport is None:
+            return
+        try:
+            self._take_what_came(self._transport)
+        except Exception as error:  # a fault of ours ends this connection, and no other
+            self._door.failed(error)
+            self._fail(CloseCode.INTERNAL_ERROR, "the tracker failed")
+
+    def _take_what_came(self, transport: asyncio.Transport) -> None:
+        """Take messages, as far as they may wait for the disk and others for this connection."""
         protocol, data, at = self._protocol, self._buffer, 0
-        self._buffer = b""
-        while at < len(data) and not self._is_full():
+        self._buffer, self._unpacked = b"", 0
+        while at < len(data) and self._unpacked < TURN_BYTES and not self._is_full():
             protocol.receive_data(data[at:at + SLICE_BYTES])
             at += SLICE_BYTES
             for frame in protocol.events_received():
@@ -155,14 +164,17 @@ class WebSocket(asyncio.Protocol):
         else:
             self._hold(0)
         self._send()
-        if self._is_full():
+        if self._buffer or self._is_full():
             self._pause()
-        elif self._paused and self._transport is not None:
+            if not self._is_full():
+                self._door.soon(self._go_on)
+        elif self._paused:
             self._paused = False
-            self._transport.resume_reading()
+            transport.resume_reading()
 
     def _take(self, frame: Frame) -> None:
         kind = frame.opcode
+        self._unpacked += len(frame.data)
         if kind is _CONT:
             self._partial += frame.data
             if frame.fin:
@@ -179,6 +191,7 @@ class WebSocket(asyncio.Protocol):
         if kind is _BINARY:
             try:
                 data = unpack(data, self._door.settings.body_bytes)
+                self._unpacked += len(data)
             except RequestRefused as error:
                 self._flush()
                 self._numbered += 1
