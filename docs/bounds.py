@@ -39,7 +39,7 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("bytes of one commit group", size(writer.GROUP_BYTES)),
         ("bytes of bodies that are arriving, per worker", f"{size(READING_BYTES)}, then 503"),
         ("messages of one WebSocket that wait for a sync; their bytes",
-         f"{websocket.UNACKED_MESSAGES:,}; {size(websocket.UNACKED_BYTES)}, then it is read no more"),
+         f"{websocket.UNACKED_MESSAGES:,}; {size(websocket.UNACKED_BYTES)}, then it is not read"),
         ("bytes of a message, as sent and unpacked", size(most.body_bytes)),
         ("bytes of a body, as sent and unpacked", size(most.body_bytes)),
         ("events of one request", f"{most.events_per_request:,}"),

@@ -28,8 +28,8 @@ ERRORS: dict[str, str] = {
     "not_an_object": "Valid JSON, but not an object, where an event must stand.",
     "not_found": "There is nothing at this path.",
     "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
-    "not_lz4": "A binary message of a WebSocket is neither an LZ4 block behind its length nor one LZ4"
-               " frame, or its length is not that of what follows.",
+    "not_lz4": "A binary message of a WebSocket is neither an LZ4 block behind its length nor one"
+               " LZ4 frame, or its length is not that of what follows.",
     "not_utf8": "The body is not UTF-8.",
     "origin_refused": "A page of this origin may not open a WebSocket here; see `AllowOrigin`.",
     "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"

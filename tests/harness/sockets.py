@@ -9,6 +9,8 @@ import struct
 import time
 from typing import Any, NamedTuple, Self
 
+from websockets.speedups import apply_mask
+
 PATIENCE = 15.0
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -42,7 +44,7 @@ def frame(data: bytes, opcode: int = TEXT, *, fin: bool = True, rsv: int = 0, ma
     if not masked:
         return head + data
     key = os.urandom(4)
-    return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(data))
+    return head + key + apply_mask(data, key)
 
 
 class Socket:
