@@ -12,6 +12,7 @@ from bench.measures.dashboard import dashboard
 from bench.measures.drain import drain, drain_of_log, second_store
 from bench.measures.growth import ingest_when_full
 from bench.measures.latency import lag, latency
+from bench.measures.messages import packed, text
 from bench.measures.race import race, race_of_log
 from bench.measures.resources import memory_at_rest, memory_under_load, start_up
 from bench.measures.rivals import rivals
@@ -60,6 +61,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("ndjson-100", "100 events line by line; events/s to nginx's requests/s of one event.",
              race, Requests(body=partial(payloads.lines, 100), events=100), peer_load=_ONE,
              rounds=3, seconds=1, smoke=False),
+    Scenario("ws-text", "WebSockets: text messages of one event, 400 on their way on each of 32"
+             " connections, acknowledged by count.", text, Requests(connections=32),
+             unit="messages/s", goal=100_000, rounds=3, seconds=2),
+    Scenario("ws-lz4", "The same with LZ4 messages.", packed, Requests(connections=32),
+             unit="messages/s", goal=100_000, rounds=3, seconds=2, smoke=False),
     Scenario("tls", "TLS on connections that are kept, beside plain ones; nginx over TLS.",
              tls.kept, unit="of plain", goal=0.8, rounds=3, seconds=2),
     Scenario("tls-new", "A TLS connection for each request, its session resumed; nginx, same key.",

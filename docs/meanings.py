@@ -21,12 +21,17 @@ ERRORS: dict[str, str] = {
     "internal_error": "A fault of the tracker's. It is logged and counted"
                       " (`tracker_door_errors_total`).",
     "malformed_request": "The bytes are no HTTP/1.1 request.",
+    "message_too_large": "A message of a WebSocket unpacks to more bytes than a request may have."
+                         " Send it in parts.",
     "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
     "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
     "not_an_object": "Valid JSON, but not an object, where an event must stand.",
     "not_found": "There is nothing at this path.",
     "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
+    "not_lz4": "A binary message of a WebSocket is neither an LZ4 block behind its length nor one"
+               " LZ4 frame, or its length is not that of what follows.",
     "not_utf8": "The body is not UTF-8.",
+    "origin_refused": "A page of this origin may not open a WebSocket here; see `AllowOrigin`.",
     "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"
                         " neither in `Domains` nor that of `DefaultRedirect`.",
     "target_too_long": "The request line is too long.",
@@ -36,6 +41,7 @@ ERRORS: dict[str, str] = {
     "too_many_keys": "An event, a form or a URL names too many values.",
     "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
                    " **Nothing was accepted**; send the same again after `Retry-After`.",
+    "upgrade_required": "The path is a WebSocket's, and the request no handshake of one.",
 }
 
 REASONS: dict[str, str] = {

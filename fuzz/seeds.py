@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+import lz4.block
+import lz4.frame
 import msgspec
 import zstandard
 
@@ -20,7 +22,10 @@ WORDS = (
     "/tr/v1/xrdr/", "/tr/v1/pub/", "Content-Length: ", "Transfer-Encoding: chunked",
     "Content-Encoding: gzip", "Content-Type: application/x-ndjson", "Cookie: vid=",
     "Authorization: Basic ", "X-Forwarded-For: 10.0.0.1", "Forwarded: for=", "User: {",
-    "Expect: 100-continue", "Connection: close", "Upgrade: h2c", "Origin: https://a.example",
+    "Expect: 100-continue", "Connection: close", "Upgrade: h2c", "/tr/v1/ws", "Upgrade: websocket\\x0d\\x0aConnection: Upgrade",
+    "Sec-WebSocket-Version: 13\\x0d\\x0aSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\x0d\\x0a",
+    "\\x81\\x82\\x00\\x00\\x00\\x00{}", "\\x01\\x80\\x00\\x00\\x00\\x00", "\\x80\\x80\\x00\\x00\\x00\\x00",
+    "\\x89\\x80\\x00\\x00\\x00\\x00", "\\x04\\x22\\x4d\\x18", "Origin: https://a.example",
     "\\x0d\\x0a", "\\x0d\\x0a\\x0d\\x0a", "\\x0a", "\\x00", "\\xff", "\\xef\\xbb\\xbf", "\\xc3\\xa9",
     "%2F", "%00", "%ff", "+", "&", "=", "{", "}", "[", "]", "\\\"", "\\\\", "\\\\u", "\\\\ud83d", "\\\\ude00",
     "\\\"vid\\\":", "\\\"sid\\\":", "\\\"eid\\\":", "\\\"params\\\":", "\\\"targets\\\":", "\\\"a.b\\\":",
@@ -93,6 +98,37 @@ def requests() -> list[bytes]:
     made += [_request(b"GET", b"/tr/v1/%b/%b" % (name, link))
              for name in (b"tr", b"img", b"rdr", b"xrdr", b"pub") for link in links()[:2]]
     return made
+
+
+def _frame(first: int, data: bytes) -> bytes:
+    """A frame whose mask changes nothing, so that its words are seen."""
+    size = (bytes([128 | len(data)]) if len(data) < 126
+            else b"\xfe" + len(data).to_bytes(2, "big"))
+    return bytes([first]) + size + bytes(4) + data
+
+
+def websockets() -> list[bytes]:
+    """Frames behind a byte that says how they are read: text, LZ4, pieces, control, deflate."""
+    text = json.dumps(EVENT).encode()
+    packer = zlib.compressobj(wbits=-15)
+    deflated = (packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    return [
+        b"\0" + _frame(0x81, text) + _frame(0x81, b"nope") + _frame(0x82, lz4.block.compress(text)),
+        b"\2" + _frame(0x01, text[:50]) + _frame(0x89, b"p") + _frame(0x80, text[50:]),
+        b"\0" + _frame(0x81, b'[{"a":1},2]') + _frame(0x81, b"{}\n{}") + _frame(0x88, b"\x03\xe8"),
+        b"\1" + _frame(0xC1, deflated) + _frame(0x81, b'{"a":"\xc3\xa9"}'),
+        b"\3" + _frame(0x41, deflated[:30]) + _frame(0x00, b"") + _frame(0x80, deflated[30:]),
+        b"\0" + _frame(0x81, b'{"a":"\xff"}') + _frame(0x81, text),
+        b"\1" + _frame(0xC2, deflated) + b"\x81\xff" + b"\xff" * 12,
+        b"\0" + b"\x81\x02{}"]
+
+
+def packed() -> list[bytes]:
+    """LZ4 blocks behind their length, and frames."""
+    text = json.dumps([EVENT] * 5).encode()
+    block = lz4.block.compress(text)
+    return [block, b"\xff\xff\0\0" + block[4:], lz4.frame.compress(text), block[:9],
+            lz4.block.compress(bytes(1 << 16)), lz4.block.compress(bytes(1 + (1 << 16)))]
 
 
 def codings() -> list[bytes]:

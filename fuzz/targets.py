@@ -5,7 +5,7 @@ hold; `seeds` one in `fuzz/seeds.py`.
 """
 
 from fuzz import seeds
-from fuzz.checks import config, door, intake, query, refine, spool
+from fuzz.checks import config, door, intake, query, refine, spool, websocket
 from fuzz.target import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -14,6 +14,11 @@ TARGETS: tuple[Target, ...] = (
            seeds.requests),
     Target("intake", "requests: refused with 4xx, or a hit of which refining finds every event",
            intake.check, seeds.requests),
+    Target("websocket", "frames of a WebSocket: the same events, errors and close code however"
+           " packets were cut; no answer but counts, pongs and one close", websocket.check,
+           seeds.websockets),
+    Target("packed", "LZ4 messages: never more than the bound; what was packed comes back",
+           websocket.check_packed, seeds.packed),
     Target("json", "bodies of JSON: taken whole, and read the same again", intake.check_json,
            seeds.jsons),
     Target("ndjson", "bodies of lines: taken whole, and read the same again", intake.check_ndjson,

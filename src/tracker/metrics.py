@@ -28,7 +28,10 @@ class Histogram(msgspec.Struct):
 
 
 class DoorCounts(msgspec.Struct):
-    """What the door of one worker did; `requests` by "route status"."""
+    """What the door of one worker did; `requests` by "route status".
+
+    `messages` came by `websockets`; bad ones are counted too.
+    """
 
     connections: int = 0
     hits: int = 0
@@ -36,6 +39,8 @@ class DoorCounts(msgspec.Struct):
     bytes: int = 0
     errors: int = 0
     requests: dict[str, int] = {}
+    websockets: int = 0
+    messages: int = 0
 
 
 class SpoolCounts(msgspec.Struct):

@@ -7,6 +7,9 @@ from tracker.hit import SERVER_SIDE, Route
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS")
 """Every tracking route takes these; PUT is read like POST, HEAD answers without an event."""
 
+WEBSOCKET = "ws"
+"""The name of the route whose requests become something else than HTTP."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackingRoute:
@@ -41,6 +44,8 @@ TRACKING_ROUTES: tuple[TrackingRoute, ...] = (
                   " in cookies"),
     TrackingRoute("ltv", Route.LTV, "200 with an empty body; payments, for lifetime value"),
     TrackingRoute("pub", Route.PUB, "the file of StaticDirectory below this path"),
+    TrackingRoute(WEBSOCKET, Route.WS, "101, then a WebSocket that tells how many messages are"
+                  " durable; 426 to what is no handshake"),
 )
 
 SOURCES: tuple[tuple[str, str], ...] = (

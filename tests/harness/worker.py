@@ -133,6 +133,10 @@ class Client:
         """One line, as it comes."""
         return self._file.readline()
 
+    def take(self, size: int) -> bytes:
+        """So many bytes, as they come."""
+        return self._file.read(size)
+
     def is_closed(self) -> bool:
         """Whether the worker has hung up, with nothing more to read."""
         try:

@@ -14,22 +14,14 @@ from tracker.door.framing import (
     content_length,
     without_upgrade,
 )
-from tracker.door.refusals import LINE_BYTES, LINGER_SECONDS
+from tracker.door.refusals import AHEAD_BYTES, BODY_STEP, JUDGED_BYTES, LINE_BYTES, LINGER_SECONDS
 from tracker.door.state import BODY, DRAIN, GONE, HEAD, READY, SPOOL, State
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Accepted, Answer, Request
+from tracker.routes import WEBSOCKET
 
 if TYPE_CHECKING:
     from tracker.door.door import Door
-
-AHEAD_BYTES = 64 << 10
-"""What a client may send ahead of its answer before its socket is read no more."""
-
-JUDGED_BYTES = 2 << 10
-"""What is no request is refused as soon as this much has come, not at the end of its head."""
-
-BODY_STEP = 16 << 10
-"""How much of a body must come within `body_seconds`, and again within the next ones."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -240,9 +232,21 @@ class Connection(asyncio.Protocol):
         if verdict is WHOLE:
             self._accept(route, method, target, head, whole)
         elif verdict is UPGRADE:
-            self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
+            if route == WEBSOCKET and not length and not self._http10:
+                self._open_websocket(
+                    Request(method, target, head, b"", self._peer, self._secure))
+            else:
+                self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
         else:
             self._refuse(refusals.malformed())
+
+    def _open_websocket(self, request: Request) -> None:
+        data, self._buffer = self._buffer, b""
+        if self.transport is not None:
+            try:
+                self._door.upgrade(self, self.transport, request, data)
+            except RequestRefused as error:
+                self._refuse(error, request.head)
 
     def _wait_for_head(self) -> None:
         if self._searched < JUDGED_BYTES and \

@@ -102,7 +102,7 @@ class SecureTransport(asyncio.Protocol, asyncio.Transport):
             self._break()
             return
         self._flush()
-        self._door.pass_on(self)
+        self._door.let_go(self)
         self._made = True
         self._protocol = self._factory()
         self._protocol.connection_made(self)

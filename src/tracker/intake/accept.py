@@ -11,11 +11,12 @@ from tracker.hit import Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
-from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
+from tracker.intake.body import EMPTY, Body, BodyReader, hold_repetition, is_utf8
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
+from tracker.intake.stream import Stream, Streams
 from tracker.intake.ticks import Ticks
 from tracker.routes import METHODS, RouteMap
 from tracker.settings import IntakeSettings
@@ -25,9 +26,6 @@ SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible
 REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
 KEPT_HEADS = 2_048
-
-REPEATED_BYTES = 64 << 20
-"""What a head may come to when each event of a batch takes over what it says."""
 
 
 class Intake:
@@ -42,6 +40,7 @@ class Intake:
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._redirects = Redirects(settings.domains, settings.default_redirect)
         self._book = AnswerBook(settings.allow_origin)
+        self.streams = Streams(self._bodies, self._ticks, self._book, settings.ignore_query_key)
         self._plain_target = f"/tr/v{settings.api_version}/tr/".encode()
         self._turning = self._turning_fields()
         special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
@@ -120,6 +119,9 @@ class Intake:
         answers = self._answers(arrival)
         if request.method == b"OPTIONS":
             return answers.preflight
+        if arrival.route is Route.WS:
+            raise RequestRefused(426, "upgrade_required", "This path is a WebSocket's: open it with"
+                                 " a WebSocket client, or send events to /tr/ by POST.")
         location = b""
         if arrival.route in REDIRECTS:
             target = values.redirect_target(arrival.rest, arrival.query)
@@ -127,7 +129,7 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
-        _hold_repetition(body.size, len(request.head))
+        hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
@@ -136,6 +138,14 @@ class Intake:
                   tuple([event.index for event in body.refused]), request.secure)
         answer = reply.answer(answers, request.secure)
         return Accepted(encode_hit(hit), answer, hit.events, arrival.route is Route.PUB)
+
+    def open_stream(self, request: Request) -> Stream:
+        """The stream of a WebSocket's handshake, whose form is for the door to judge.
+
+        Raises `RequestRefused`.
+        """
+        arrival = self._arrival(request)
+        return self.streams.open(arrival, self._address(request, arrival), request.secure)
 
     def _arrival(self, request: Request) -> Arrival:
         path, _, query = request.target.partition(b"?")
@@ -200,12 +210,3 @@ class Intake:
             answers = self._book.of(Head(head).first(b"origin"))
         answer = answers.refusal(error)
         return answer.without_body() if head.startswith(b"HEAD ") else answer
-
-
-def _hold_repetition(events: int, head_bytes: int) -> None:
-    """A small body must not become gigabytes of rows by way of a long head."""
-    if events * head_bytes > REPEATED_BYTES:
-        raise RequestRefused(
-            413, "head_too_large_for_batch", f"Each event takes over what the head says: {events}"
-            f" events times {head_bytes} bytes is more than {REPEATED_BYTES}; send fewer events at"
-            " once, or shorter headers and cookies.")

@@ -19,6 +19,9 @@ PEELED = 8  # levels that hardly an event is deeper than
 MENDED = 200_000  # backslashes in a body that is worth the time
 READABLE = 4  # times the depth bound: an array with deeper events is refused as a whole
 
+REPEATED_BYTES = 64 << 20
+"""What a head may come to when each event of a batch takes over what it says."""
+
 
 class Fault(NamedTuple):
     """Why one event cannot be taken."""
@@ -209,6 +212,15 @@ class BodyReader:
             raise RequestRefused(400, "too_many_keys",
                                  f"The form has more than {self._keys} fields.")
         return Body(data, Shape.FORM, [], [])
+
+
+def hold_repetition(events: int, head_bytes: int) -> None:
+    """A small body must not become gigabytes of rows by way of a long head."""
+    if events * head_bytes > REPEATED_BYTES:
+        raise RequestRefused(
+            413, "head_too_large_for_batch", f"Each event takes over what the head says: {events}"
+            f" events times {head_bytes} bytes is more than {REPEATED_BYTES}; send fewer events at"
+            " once, or shorter headers and cookies.")
 
 
 def lines_of(data: bytes) -> list[bytes]:

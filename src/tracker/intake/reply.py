@@ -104,12 +104,15 @@ class Reply:
         return values.from_link(rest, query, self._ignore_query_key) if rest or query else {}
 
     def _ambient(self) -> Ids:
-        """The ids in a `User` header, or in a `user` cookie."""
-        head = self._arrival.head
-        text = head.first(b"user")
-        if not text and head.has(b"cookie"):
-            text = head.cookies().get(b"user", b"")
-        if not text:
-            return {}
-        plain = values.from_object(text)
-        return plain or values.from_object(unquote(text.decode("utf-8", "replace")).encode())
+        return ambient_ids(self._arrival.head)
+
+
+def ambient_ids(head: Head) -> Ids:
+    """The ids in a `User` header, or in a `user` cookie."""
+    text = head.first(b"user")
+    if not text and head.has(b"cookie"):
+        text = head.cookies().get(b"user", b"")
+    if not text:
+        return {}
+    plain = values.from_object(text)
+    return plain or values.from_object(unquote(text.decode("utf-8", "replace")).encode())

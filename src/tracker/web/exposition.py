@@ -140,6 +140,9 @@ def _door(total: EdgeCounts) -> Iterator[Metric]:
     yield _counter("door_events", "Events in these hits.", door.events)
     yield _counter("door_bytes", "Bytes of tracking requests.", door.bytes)
     yield _counter("door_errors", "Requests that failed by a fault of ours.", door.errors)
+    yield _counter("door_websockets", "WebSockets opened.", door.websockets)
+    yield _counter("door_messages", "Messages of WebSockets acknowledged, bad ones too.",
+                   door.messages)
     requests = CounterMetricFamily("tracker_requests", "Answers, by route and status.",
                                    labels=["route", "status"])
     for key, count in sorted(door.requests.items()):
