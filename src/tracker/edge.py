@@ -20,7 +20,9 @@ from tracker.door.door import Door
 from tracker.door.handover import Application
 from tracker.durable import usage
 from tracker.errors import ConfigError
+from tracker.geoip.asked import Asked
 from tracker.intake import Intake
+from tracker.jurisdictions import Jurisdictions
 from tracker.logs import set_up_logs
 from tracker.metrics import (
     EdgeCounts,
@@ -31,9 +33,11 @@ from tracker.metrics import (
     add,
     read_store,
 )
+from tracker.places import Places
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
 from tracker.web.app import Overview, application, redirect_application
+from tracker.web.ppi import Ppi
 
 SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0
@@ -86,7 +90,9 @@ class Edge:
         overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot,
                             settings.query.port is not None)
-        app = application(self.door, intake, settings.intake, overview, time.time)
+        asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
+        ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions))
+        app = application(self.door, intake, settings.intake, overview, time.time, ppi)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]

@@ -25,8 +25,10 @@ from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
+from tracker.geoip.keeper import Keeper
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
+from tracker.places import Places
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
 from tracker.settings import Settings
@@ -65,9 +67,11 @@ class Landing:
                            min(self.files.kept(), default=newest + 1)),
                     self.dead)
             for store in settings.stores)
+        self.geo = Keeper(settings.geo, Places(data).geo, debug=settings.debug) \
+            if settings.geo is not None else None
         self.sequencer = Sequencer(
             who.sequencer, data / "spool", self.files, self.gate, self.dead,
-            Refinery(settings.refine), settings.batches, {"code": __version__},
+            Refinery(settings.refine, self.geo), settings.batches, self._versions,
             on_sealed=self._sealed, on_disk_error=self._disk_error)
         self.retention = Retention(
             self.files, self.couriers,
@@ -87,6 +91,8 @@ class Landing:
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
         self._tidying = self._thread("tidy", self._tidy, report)
+        if self.geo is not None:
+            self._thread("places", self.geo.run, self._stop_tidying)
 
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
@@ -121,6 +127,11 @@ class Landing:
         services = {store.name: store.service for store in self.settings.stores}
         embedded = (c for c in self.couriers if services[c.store.name] == "chdb")
         return next(embedded, self.couriers[0])
+
+    def _versions(self) -> dict[str, str]:
+        """What had a part in a batch that was just refined."""
+        places = {} if self.geo is None or not self.geo.used else {"places": self.geo.used}
+        return {"code": __version__, **places}
 
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:

@@ -186,6 +186,10 @@ class Intake:
         """What lets scripts of `origin` read an answer; b"" is no origin."""
         return (self._book.of(origin) if self._book.by_origin else self._book.any).cors
 
+    def preflight(self, origin: bytes) -> Headers:
+        """What a browser is told that asks, for scripts of `origin`, what it may send."""
+        return (self._book.of(origin) if self._book.by_origin else self._book.any).preflight.headers
+
     def client_address(self, peer: str, head: bytes) -> str:
         """Whose request it is, behind trusted proxies too."""
         address, trusted = self._addresses.of_peer(peer)

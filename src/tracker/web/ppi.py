@@ -1,0 +1,102 @@
+"""The privacy API's questions: where an address is, and which laws hold where."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tracker.door.address import canonical
+from tracker.geoip.addresses import is_public, packed
+from tracker.geoip.asked import Asked
+from tracker.intake import Intake
+from tracker.jurisdictions import Jurisdictions, answer
+from tracker.web.answers import error_answer, json_answer
+from tracker.web.tracking import head_of
+
+METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+LONGEST_ADDRESS = 100
+
+
+class Ppi:
+    """`asked` is None without UseGeoIP."""
+
+    def __init__(self, intake: Intake, asked: Asked | None, jurisdictions: Jurisdictions) -> None:
+        self._intake = intake
+        self._asked = asked
+        self._jurisdictions = jurisdictions
+
+    def routes(self, api_version: int) -> list[Route]:
+        """Path and handler of each; the docs are held against it."""
+        handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "geoip": self.geoip, "jds": self.jds}
+        return [Route(f"/tr/v{api_version}/ppi/{name}", handler, methods=METHODS)
+                for name, handler in handlers.items()]
+
+    def state(self) -> dict[str, Any]:
+        """How places and laws stand, for `/health`; only what is configured."""
+        self._jurisdictions.now()
+        told: dict[str, Any] = {}
+        if self._asked is not None:
+            places = self._asked.told
+            told["places"] = {"version": places.version or None, "building": places.building,
+                              "last_error": places.error}
+        if self._jurisdictions.error is not None:
+            told["jurisdictions"] = {"last_error": self._jurisdictions.error}
+        return told
+
+    async def jds(self, request: Request) -> Response:
+        """The laws that ask for consent, notice or a way out, as a JSON array."""
+        if request.method == "OPTIONS":
+            return self._preflight(request)
+        return json_answer(answer(self._jurisdictions.now()), headers=self._cors(request))
+
+    async def geoip(self, request: Request) -> Response:
+        """Where the client's address is, or that of `?ip=`."""
+        if request.method == "OPTIONS":
+            return self._preflight(request)
+        if self._asked is None or not self._asked.has_data:
+            return self._refused(request, 503, "geoip_off", "Places of addresses are not known"
+                                 " here: UseGeoIP is off, or its data are still being read.")
+        sent = request.query_params.get("ip")
+        address = self._own(request) if sent is None else canonical(sent[:LONGEST_ADDRESS])
+        key = packed(address)
+        if not key:
+            return self._refused(request, 400, "bad_address", "This is no IP address.", "ip")
+        if not is_public(key):
+            return self._refused(request, 404, "private_address",
+                                 f"{address} is no public address, so it is nowhere.", "ip")
+        found = self._asked.find(address)
+        place = found.place
+        if not place.country and place.lat is None:
+            return self._refused(request, 404, "unknown_address",
+                                 f"The data do not say where {address} is.", "ip")
+        return json_answer({
+            "ips": None if found.first is None else str(found.first),
+            "ipe": None if found.last is None else str(found.last),
+            "iso2": place.country, "country": place.name or place.country,
+            "region": place.region, "city": place.city, "lat": place.lat, "lon": place.lon,
+            "zip": place.zip, "tz": place.zone, "attribution": self._asked.told.attribution,
+        }, headers=self._cors(request))
+
+    def _own(self, request: Request) -> str:
+        peer = canonical(request.client.host) if request.client else ""
+        return self._intake.client_address(peer, head_of(request.scope))
+
+    def _refused(self, request: Request, status: int, code: str, message: str,
+                 field: str | None = None) -> Response:
+        return error_answer(status, code, message, self._cors(request), field)
+
+    def _preflight(self, request: Request) -> Response:
+        return Response(headers={name.decode(): value.decode()
+                                 for name, value in self._intake.preflight(_origin(request))})
+
+    def _cors(self, request: Request) -> dict[str, str]:
+        """What lets scripts of allowed origins read an answer, which is nobody else's."""
+        return {"cache-control": "no-store"} | {
+            name.decode(): value.decode() for name, value in self._intake.cors(_origin(request))}
+
+
+def _origin(request: Request) -> bytes:
+    return request.headers.get("origin", "").encode("latin-1")
