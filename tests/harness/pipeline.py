@@ -103,7 +103,7 @@ class Pipeline:
         self.disk_errors: list[OSError] = []
         self.sequencer = Sequencer(
             who.sequencer, root / "spool", self.files, self.gate, self.dead, REFINERY, settings,
-            {}, on_sealed=self.sealed.append, on_disk_error=self.disk_errors.append, disk=disk)
+            dict, on_sealed=self.sealed.append, on_disk_error=self.disk_errors.append, disk=disk)
         self.courier = Courier(
             ModelStore(landed, counts), self.files,
             Cursor(root / "cursors" / "model.json", who.sequencer,

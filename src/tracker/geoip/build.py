@@ -4,8 +4,10 @@ It takes minutes of a core and hundreds of megabytes for the largest data, and i
 wrote: the store process keeps out of that.
 """
 
+import contextlib
 import os
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +27,7 @@ from tracker.settings import GeoFile
 _NICENESS = 10
 _MOST_MEMORY = 4 << 30
 _TELL_SECONDS = 5.0
+_POLL_SECONDS = 0.1
 
 log = structlog.get_logger("places")
 
@@ -63,12 +66,32 @@ def build(order: Order, progress: Callable[[int], None]) -> Outcome:
     return Outcome(collector.ranges, " ".join(filter(None, attributions)))
 
 
+def build_apart(order: Order, stop: threading.Event) -> Outcome | None:
+    """What a process of its own makes of the files; None when it is to stop."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from tracker.geoip.build import main; main()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child, contextlib.suppress(BrokenPipeError):
+        child.stdin.write(msgspec.json.encode(order, enc_hook=str) + b"\n")
+        child.stdin.flush()
+        while child.poll() is None:
+            if stop.wait(_POLL_SECONDS):
+                child.kill()
+                return None
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(child.stdout.read(), type=Outcome)
+    return Outcome(error=f"the process that read it ended with status {child.returncode}")
+
+
 def main() -> None:
     """Take an order from the first line of standard input, tell the outcome on standard output.
 
     The other end of standard input is held by the store process: when it closes, this one ends.
     """
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order,
+                                dec_hook=lambda kind, value: kind(value))
     threading.Thread(target=_end_with_the_other, daemon=True).start()
     set_up_logs(debug=order.debug)
     os.nice(_NICENESS)
@@ -78,7 +101,8 @@ def main() -> None:
 
 
 def _end_with_the_other() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os._exit(1)
 
 

@@ -87,7 +87,7 @@ class Form:
         (size,) = _SIZE.unpack(self._map[len(MAGIC):start])
         try:
             header = msgspec.json.decode(self._map[start:start + size], type=Header)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise PlacesDamaged(f"{path}: its header is damaged: {error}") from None
         self._path, self._crc, self._body = path, header.crc, start + size
         self._sections = {name: self._section(header, name) for name in _SECTIONS}
@@ -95,6 +95,8 @@ class Form:
         self.v6, self.v6_places = self._sections["v6"], self._numbers("v6_places")
         self._places, self._texts = self._sections["places"], self._sections["texts"]
         self._offsets = self._numbers("offsets")
+        if len(self.v4) != len(self.v4_places) or len(self.v6) != 16 * len(self.v6_places):
+            raise PlacesDamaged(f"{path}: its sections do not go together")
         self._known: dict[int, Place] = {}
 
     def _section(self, header: Header, name: str) -> memoryview:

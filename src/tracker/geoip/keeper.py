@@ -1,8 +1,6 @@
 """Keeps the places of the store process: makes the form of data when they change, and maps it."""
 
 import contextlib
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ import structlog
 from tracker.durable import Files, make_directory, remove
 from tracker.errors import TrackerError
 from tracker.geoip import NOWHERE, GeoLookup, Place
-from tracker.geoip.build import Order, Outcome
+from tracker.geoip.build import Order, build_apart
 from tracker.geoip.form import Form
 from tracker.geoip.lookup import Lookup
 from tracker.geoip.registry import ATTRIBUTION, registry
@@ -23,7 +21,6 @@ from tracker.settings import GeoSettings
 from tracker.state import write_state
 
 LOOK_SECONDS = 2.0
-_POLL_SECONDS = 0.1
 
 log = structlog.get_logger("places")
 
@@ -109,7 +106,7 @@ class Keeper:
         name = name_of(self._settings.files, key)
         log.info("reading places", files=name)
         target = self._directory / f"{key}.places"
-        outcome = self._build(Order(list(self._settings.files), target, self._debug), stop)
+        outcome = build_apart(Order(list(self._settings.files), target, self._debug), stop)
         if outcome is None:
             return
         old = self._told.file
@@ -124,26 +121,6 @@ class Keeper:
         if old and old != target.name:
             with contextlib.suppress(OSError):
                 remove(self._disk, self._directory / old)
-
-    def _build(self, order: Order, stop: threading.Event) -> Outcome | None:
-        """What a process of its own makes of the files; None when it is to stop."""
-        child = subprocess.Popen(
-            [sys.executable, "-c", "from tracker.geoip.build import main; main()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert child.stdin is not None
-        assert child.stdout is not None
-        with child, contextlib.suppress(BrokenPipeError):
-            child.stdin.write(msgspec.json.encode(order) + b"\n")
-            child.stdin.flush()
-            while child.poll() is None:
-                if stop.wait(_POLL_SECONDS):
-                    child.kill()
-                    return None
-            try:
-                return msgspec.json.decode(child.stdout.read(), type=Outcome)
-            except msgspec.MsgspecError:
-                pass
-        return Outcome(error=f"the process that read it ended with status {child.returncode}")
 
     def _complain(self, error: str) -> None:
         if error != self._told.error:

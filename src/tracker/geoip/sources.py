@@ -17,7 +17,7 @@ from tracker.settings import GeoFile
 
 VERSION: Final = 1
 """Of the way from data to the form; a greater one makes every file anew."""
-MOST_UNPACKED: Final = 8 << 30
+MOST_UNPACKED: Final = 3 << 30
 
 ATTRIBUTIONS: Final = {
     "ip2location": "This site or product includes IP2Location LITE data available from"

@@ -33,5 +33,5 @@ def read_told(directory: Path) -> Told:
     """What was told last; nothing where that is not to be read."""
     try:
         return read_state(directory / NAME, Told, "it is made anew")
-    except (OSError, TrackerError):
+    except (OSError, TrackerError, UnicodeDecodeError):
         return Told()
