@@ -93,7 +93,8 @@ def test_a_damaged_file_is_told_and_leaves_the_old_data(tmp_path: Path, source: 
     look(keeper)
 
     told = Asked(tmp_path / "places").told
-    assert f"{source}: row 2 does not begin with two addresses as numbers and a country" == told.error
+    assert told.error == (f"{source}: row 2 does not begin with two addresses as numbers and a"
+                          " country")
     assert not told.building
     assert [LINZ] == keeper.find(["1.0.0.1"])
 

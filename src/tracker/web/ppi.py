@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tracker.door.address import canonical
 from tracker.geoip.addresses import is_public, packed
 from tracker.geoip.asked import Asked
 from tracker.intake import Intake
+from tracker.intake.address import canonical
 from tracker.jurisdictions import Jurisdictions, answer
 from tracker.web.answers import error_answer, json_answer
 from tracker.web.tracking import head_of
@@ -31,8 +31,10 @@ class Ppi:
         """Path and handler of each; the docs are held against it."""
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "geoip": self.geoip, "jds": self.jds}
-        return [Route(f"/tr/v{api_version}/ppi/{name}", handler, methods=METHODS)
-                for name, handler in handlers.items()]
+        prefix = f"/tr/v{api_version}/ppi"
+        return [*(Route(f"{prefix}/{name}", handler, methods=METHODS)
+                  for name, handler in handlers.items()),
+                Route(prefix + "/{rest:path}", self.unknown, methods=METHODS)]
 
     def state(self) -> dict[str, Any]:
         """How places and laws stand, for `/health`; only what is configured."""
@@ -79,6 +81,11 @@ class Ppi:
             "region": place.region, "city": place.city, "lat": place.lat, "lon": place.lon,
             "zip": place.zip, "tz": place.zone, "attribution": self._asked.told.attribution,
         }, headers=self._cors(request))
+
+    async def unknown(self, request: Request) -> Response:
+        """400: there is no other question."""
+        return self._refused(request, 400, "unknown_action",
+                             "Unknown action: ask for ppi/geoip or ppi/jds.")
 
     def _own(self, request: Request) -> str:
         peer = canonical(request.client.host) if request.client else ""
