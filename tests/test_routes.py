@@ -24,5 +24,5 @@ def test_a_path_of_the_table_is_found(line: TrackingRoute) -> None:
 
 
 def test_servers_use_their_own_routes() -> None:
-    assert {"str", "rdr", "pub", "ltv"} == {
+    assert {"str", "rdr", "pub", "ltv", "ppi/agree"} == {
         line.name for line in TRACKING_ROUTES if line.server_side}

@@ -36,6 +36,7 @@ from tracker.metrics import (
 from tracker.places import Places
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
+from tracker.web.agreements import Agreements
 from tracker.web.app import Overview, application, redirect_application
 from tracker.web.ppi import Ppi
 
@@ -91,7 +92,8 @@ class Edge:
                             tuple(store.name for store in settings.stores), self.snapshot,
                             settings.query.port is not None)
         asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
-        ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions))
+        ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
+                  Agreements(settings.query))
         app = application(self.door, intake, settings.intake, overview, time.time, ppi)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()

@@ -17,9 +17,10 @@ class Route(IntEnum):
     XRDR = 5
     PUB = 6
     LTV = 7
+    AGREE = 10
 
 
-SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})
+SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE})
 """Routes whose events count as sent by a server, not by a visitor's device."""
 
 

@@ -8,6 +8,7 @@ class RowKind(StrEnum):
 
     EVENT = ""
     PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
+    AGREEMENT = "agreement"  # what a visitor consents to
     LOG = "log"  # a line that a service sent
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.hit import BATCHES, Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
@@ -127,6 +127,9 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
+        if arrival.route is Route.AGREE and body.shape in BATCHES:
+            raise RequestRefused(400, "not_one_agreement",
+                                 "An agreement is one JSON object; send each by itself.")
         _hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)

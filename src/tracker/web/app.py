@@ -176,7 +176,7 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
     web = Web(overview, clock, intake, ppi)
     prefix = f"/tr/v{settings.api_version}/pub/"
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
-    pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version)],
+    pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version, tracking)],
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default

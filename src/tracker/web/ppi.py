@@ -6,12 +6,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from tracker.geoip.addresses import is_public, packed
 from tracker.geoip.asked import Asked
 from tracker.intake import Intake
 from tracker.intake.address import canonical
 from tracker.jurisdictions import Jurisdictions, answer
+from tracker.web.agreements import Agreements, AgreementsUnavailable
 from tracker.web.answers import error_answer, json_answer
 from tracker.web.tracking import head_of
 
@@ -20,19 +22,27 @@ LONGEST_ADDRESS = 100
 
 
 class Ppi:
-    """`asked` is None without UseGeoIP."""
+    """`asked` is None without UseGeoIP; `agreements` says what visitors agreed to."""
 
-    def __init__(self, intake: Intake, asked: Asked | None, jurisdictions: Jurisdictions) -> None:
+    def __init__(self, intake: Intake, asked: Asked | None, jurisdictions: Jurisdictions,
+                 agreements: Agreements) -> None:
         self._intake = intake
+        self._agreements = agreements
         self._asked = asked
         self._jurisdictions = jurisdictions
 
-    def routes(self, api_version: int) -> list[Route]:
-        """Path and handler of each; the docs are held against it."""
+    def routes(self, api_version: int, tracking: ASGIApp | None = None) -> list[Route]:
+        """Path and handler of each; the docs are held against it.
+
+        `tracking` takes what is sent to a path that answers questions too.
+        """
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "geoip": self.geoip, "jds": self.jds}
+            "agree": self.agree, "geoip": self.geoip, "jds": self.jds}
         prefix = f"/tr/v{api_version}/ppi"
-        return [*(Route(f"{prefix}/{name}", handler, methods=METHODS)
+        sent = [Route(f"{prefix}/agree" + slash, self._agreements.noting(tracking),
+                      methods=["POST", "PUT", "OPTIONS"])
+                for slash in ("", "/")] if tracking is not None else []
+        return [*sent, *(Route(f"{prefix}/{name}", handler, methods=METHODS)
                   for name, handler in handlers.items()),
                 Route(prefix + "/{rest:path}", self.unknown, methods=METHODS)]
 
@@ -47,6 +57,19 @@ class Ppi:
         if self._jurisdictions.error is not None:
             told["jurisdictions"] = {"last_error": self._jurisdictions.error}
         return told
+
+    async def agree(self, request: Request) -> Response:
+        """What the visitor `?vid=` agreed to last, for each organisation, or for `&oid=`."""
+        if request.method not in {"GET", "HEAD"}:
+            return self._preflight(request)
+        vid, oid = (request.query_params.get(name, "") for name in ("vid", "oid"))
+        if not vid:
+            return json_answer([], 404, self._cors(request))
+        try:
+            rows = await self._agreements.of(vid, oid)
+        except AgreementsUnavailable as error:
+            return self._refused(request, 503, "agreements_unavailable", str(error))
+        return json_answer(rows, headers=self._cors(request))
 
     async def jds(self, request: Request) -> Response:
         """The laws that ask for consent, notice or a way out, as a JSON array."""
@@ -85,7 +108,7 @@ class Ppi:
     async def unknown(self, request: Request) -> Response:
         """400: there is no other question."""
         return self._refused(request, 400, "unknown_action",
-                             "Unknown action: ask for ppi/geoip or ppi/jds.")
+                             "Unknown action: there are ppi/agree, ppi/geoip and ppi/jds.")
 
     def _own(self, request: Request) -> str:
         peer = canonical(request.client.host) if request.client else ""
