@@ -73,7 +73,7 @@ def sources() -> str:
 def pages() -> str:
     """The other paths."""
     nothing: Any = SimpleNamespace()  # only their tables are read
-    ppi = Ppi(nothing, None, Jurisdictions(None), nothing)
+    ppi = Ppi(nothing, None, Jurisdictions(None), nothing, nothing)
     routes = [*Web(nothing, lambda: 0.0, nothing, ppi).routes(), *ppi.routes(1)]
     return table(("Path", "Answers"), (
         (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))

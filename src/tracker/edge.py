@@ -38,6 +38,7 @@ from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
 from tracker.web.agreements import Agreements
 from tracker.web.app import Overview, application, redirect_application
+from tracker.web.laws import Laws
 from tracker.web.ppi import Ppi
 
 SWITCH_SECONDS = 0.0005
@@ -93,7 +94,8 @@ class Edge:
                             settings.query.port is not None)
         asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
         ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
-                  Agreements(settings.query))
+                  Agreements(settings.query),
+                  Laws(self.door, settings.data_directory, intake.stamp))
         app = application(self.door, intake, settings.intake, overview, time.time, ppi)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()

@@ -104,6 +104,27 @@ def test_without_a_visitor_there_is_no_agreement(tracker: TrackerProcess) -> Non
     assert (200, []) == ask(tracker, "/tr/v1/ppi/agree?vid=x%27+OR+1%3D1")
 
 
+def flushed(tracker: TrackerProcess) -> None:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{tracker.query_port}/", b"SYSTEM FLUSH ASYNC INSERT QUEUE")
+    urllib.request.urlopen(request, timeout=20).close()
+
+
+def test_the_laws_that_were_asked_for_are_in_sql_once(tracker: TrackerProcess) -> None:
+    laws = ask(tracker, "/tr/v1/ppi/jds")[1]
+    assert laws == ask(tracker, "/tr/v1/ppi/jds")[1]
+    flushed(tracker)
+
+    assert sorted((law["regulation"], law["compliance"]) for law in laws) == [
+        (row["regulation"], row["compliance"]) for row in rows(
+            tracker, "SELECT regulation, compliance FROM sfpla.jurisdictions ORDER BY 1, 2")]
+    assert [{"consent": "opt-out", "codes": ["US-CA"]}] == rows(
+        tracker, "SELECT rules.consent AS consent, locs.codes AS codes FROM sfpla.jurisdictions"
+                 " WHERE regulation = 'CCPA'")
+    assert [{"n": len(laws)}] == rows(
+        tracker, "SELECT toUInt32(count()) AS n FROM sfpla.jurisdictions_store")
+
+
 def test_events_are_located_by_their_address_and_batches_say_by_which_data(
     tracker: TrackerProcess,
 ) -> None:

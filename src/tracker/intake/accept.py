@@ -189,6 +189,10 @@ class Intake:
         """What lets scripts of `origin` read an answer; b"" is no origin."""
         return (self._book.of(origin) if self._book.by_origin else self._book.any).cors
 
+    def stamp(self, events: int) -> tuple[int, bytes]:
+        """Time and id of a hit of our own."""
+        return self._ticks.take(events)
+
     def preflight(self, origin: bytes) -> Headers:
         """What a browser is told that asks, for scripts of `origin`, what it may send."""
         return (self._book.of(origin) if self._book.by_origin else self._book.any).preflight.headers

@@ -91,12 +91,12 @@ def _decoded(data: bytes, name: str) -> _List:
 def answer(entries: list[Jurisdiction]) -> list[dict[str, Any]]:
     """The list as clients get it: the columns of the table, and ours."""
     return [
-        {"regulation": entry.regulation, "compliance": entry.compliance, "seq": seq,
+        {"regulation": entry.regulation, "compliance": entry.compliance, "seq": 1,
          "rules": {"consent": entry.consent, "signal": entry.signal},
          "locs": entry.locs, "updated_at": f"{entry.known}T00:00:00Z",
          "name": entry.name, "since": entry.since, "consent": entry.consent,
          "source": entry.source, "known": entry.known, "note": entry.note}
-        for seq, entry in enumerate(entries, 1)]
+        for entry in entries]
 
 
 class Jurisdictions:

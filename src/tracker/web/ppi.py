@@ -15,6 +15,7 @@ from tracker.intake.address import canonical
 from tracker.jurisdictions import Jurisdictions, answer
 from tracker.web.agreements import Agreements, AgreementsUnavailable
 from tracker.web.answers import error_answer, json_answer
+from tracker.web.laws import Laws
 from tracker.web.tracking import head_of
 
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
@@ -22,10 +23,13 @@ LONGEST_ADDRESS = 100
 
 
 class Ppi:
-    """`asked` is None without UseGeoIP; `agreements` says what visitors agreed to."""
+    """`asked` is None without UseGeoIP; `agreements` says what visitors agreed to,
+    `laws` gives the list to SQL.
+    """
 
     def __init__(self, intake: Intake, asked: Asked | None, jurisdictions: Jurisdictions,
-                 agreements: Agreements) -> None:
+                 agreements: Agreements, laws: Laws) -> None:
+        self._laws = laws
         self._intake = intake
         self._agreements = agreements
         self._asked = asked
@@ -75,7 +79,9 @@ class Ppi:
         """The laws that ask for consent, notice or a way out, as a JSON array."""
         if request.method == "OPTIONS":
             return self._preflight(request)
-        return json_answer(answer(self._jurisdictions.now()), headers=self._cors(request))
+        entries = self._jurisdictions.now()
+        await self._laws.give(entries)
+        return json_answer(answer(entries), headers=self._cors(request))
 
     async def geoip(self, request: Request) -> Response:
         """Where the client's address is, or that of `?ip=`."""

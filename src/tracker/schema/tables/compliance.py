@@ -45,11 +45,13 @@ JURISDICTIONS = Table(
     "jurisdictions_store", "Keeps `jurisdictions`.",
     (
         Column("regulation", Kind.WORD, "Regulation, as GDPR."),
-        Column("compliance", Kind.WORD, "What it asks for."),
-        Column("seq", Kind.COUNT, "Place in the order of rules."),
-        Column("rules", Kind.JSON, "The rules."),
-        Column("locs", Kind.JSON, "Where they hold."),
+        Column("compliance", Kind.WORD, "What it regulates."),
+        Column("seq", Kind.COUNT, "Place in the order of rules of one kind."),
+        Column("rules", Kind.JSON, "Consent, name, since, source …; `withdrawn` where they hold no"
+               " more."),
+        Column("locs", Kind.JSON, "Where they hold: `codes` of ISO 3166."),
         Column("updated_at", Kind.TIME, "When this was last changed."),
+        EID,
         *BATCH,
     ),
     order=("regulation", "compliance", "seq"), keep=Keep.NEWEST, version="updated_at")
@@ -63,6 +65,7 @@ _SHARED = tuple(name for name in AGREED.names
 FED = (
     Fed(AGREEMENTS, RowKind.AGREEMENT, _SHARED),
     Fed(AGREED, RowKind.AGREEMENT, _SHARED),
+    Fed(JURISDICTIONS, RowKind.JURISDICTION, ("eid",)),
 )
 
 VIEWS = (
