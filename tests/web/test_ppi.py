@@ -100,6 +100,11 @@ def test_a_browser_may_ask_from_another_site(located: Worker, name: str) -> None
     assert "content-type" in answer.headers["access-control-allow-headers"]
 
 
+def test_a_slash_at_the_end_changes_nothing(located: Worker) -> None:
+    assert get(located, LAWS).json() == get(located, LAWS + "/").json()
+    assert "Linz" == get(located, "/tr/v1/ppi/geoip/?ip=1.0.0.1").json()["city"]
+
+
 @pytest.mark.parametrize("path", ["/tr/v1/ppi/none", "/tr/v1/ppi/", "/tr/v1/ppi/jds/more"])
 def test_another_question_is_refused(located: Worker, path: str) -> None:
     answer = get(located, path)

@@ -42,9 +42,11 @@ class Collector:
         self._progress = progress
         self._texts: dict[str, int] = {"": 0}
         self._places: dict[bytes, int] = {PLACE.pack(0, 0, 0, 0, 0, 0, UNKNOWN, UNKNOWN): 0}
-        self._v4 = array("Q")  # first address, and the one behind the last
+        self._v4 = array("Q")
+        self._v4_nexts = array("Q")  # the address behind the last
         self._v4_places = array("I")
         self._v6 = bytearray()
+        self._v6_nexts = bytearray()
         self._v6_places = array("I")
         self._taken = [False, False]
         self._count = 0
@@ -93,11 +95,11 @@ class Collector:
             return
         if not v6:
             self._v4.append(first)
-            self._v4.append(last + 1)
+            self._v4_nexts.append(last + 1)
             self._v4_places.append(place)
             return
         self._v6 += first.to_bytes(16, "big")
-        self._v6 += (min(last + 1, _V6_END)).to_bytes(16, "big")
+        self._v6_nexts += (min(last + 1, _V6_END)).to_bytes(16, "big")
         self._v6_places.append(place)
 
     @property
@@ -109,12 +111,12 @@ class Collector:
         """Make the file; raises `DataRefused` where nothing came, and OSError."""
         if not self._v4_places and not self._v6_places:
             raise DataRefused("there is no range with a place in it")
-        v4 = np.frombuffer(self._v4, np.uint64).reshape(-1, 2)
-        v6 = np.frombuffer(self._v6, "S16").reshape(-1, 2)
-        v4_keys, v4_places = _closed(v4, np.frombuffer(self._v4_places, np.uint32),
-                                     np.uint64(_V4_END + 1))
-        v6_keys, v6_places = _closed(v6, np.frombuffer(self._v6_places, np.uint32),
-                                     np.bytes_(_V6_END.to_bytes(16, "big")))
+        v4_keys, v4_places = _closed(
+            np.frombuffer(self._v4, np.uint64), np.frombuffer(self._v4_nexts, np.uint64),
+            np.frombuffer(self._v4_places, np.uint32), np.uint64(_V4_END + 1))
+        v6_keys, v6_places = _closed(
+            np.frombuffer(self._v6, "S16"), np.frombuffer(self._v6_nexts, "S16"),
+            np.frombuffer(self._v6_places, np.uint32), np.bytes_(_V6_END.to_bytes(16, "big")))
         texts = [text.encode("utf-8", "replace") for text in self._texts]
         offsets = np.zeros(len(texts) + 1, np.uint32)
         np.cumsum([len(text) for text in texts], out=offsets[1:])
@@ -131,12 +133,14 @@ def _millionths(degrees: float | None, most: int) -> int:
     return round(degrees * 1e6)
 
 
-def _closed(ranges: NDArray[Any], places: Ints, end: Any) -> tuple[NDArray[Any], Ints]:
-    """Starts and places of sorted ranges without gaps: what no range holds is place 0.
+def _closed(starts: NDArray[Any], nexts: NDArray[Any], places: Ints,
+            end: Any) -> tuple[NDArray[Any], Ints]:
+    """Starts and places without gaps; `nexts` are the addresses behind the ranges.
 
-    Where ranges overlap, the one that begins later counts. Neighbours with one place are one.
+    What no range holds is place 0.
+    Where ranges overlap, the one that begins
+    later counts. Neighbours with one place are one.
     """
-    starts, nexts = np.ascontiguousarray(ranges[:, 0]), np.ascontiguousarray(ranges[:, 1])
     if len(starts) > 1 and not bool(np.all(starts[:-1] <= starts[1:])):
         order = np.argsort(starts, kind="stable")
         starts, nexts, places = starts[order], nexts[order], places[order]
