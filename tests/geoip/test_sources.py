@@ -20,6 +20,7 @@ from harness.geodata import (
     bin_of,
     csv_of,
     mapped,
+    mmdb_of,
     zip_of,
 )
 from tracker.durable import Files
@@ -251,6 +252,41 @@ def test_damage_anywhere_is_refused_or_read(
     tmp_path: Path, data: bytes, changes: list[tuple[int, int]], cut: int | None,
 ) -> None:
     hurt = bytearray(data[:cut])
+    for at, byte in changes:
+        if at < len(hurt):
+            hurt[at] = byte
+    try:
+        form = form_of(tmp_path, file_of(tmp_path, bytes(hurt)))
+    except DataRefused:
+        return
+    assert len(ASKED) == len(find(form))
+
+
+NETWORKS: list[tuple[str, dict[str, object]]] = [
+    ("1.0.0.0/24", {"country": {"iso_code": "AT"}, "city": {"names": {"en": "Linz"}},
+                    "location": {"latitude": 48.25, "longitude": 14.25}}),
+    ("8.0.0.0/9", {"country_code": "US"}), ("2001:db8::/32", {"country_code": "FR"})]
+
+
+def test_a_file_in_maxminds_format_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("maxminddb")
+    file = file_of(tmp_path, mmdb_of(NETWORKS, "DBIP-City-Lite"))
+    assert ATTRIBUTIONS["dbip"] == read(file, Collector())
+
+    assert [Place("AT", city="Linz", lat=48.25, lon=14.25), Place("US"), NOWHERE, Place("FR"),
+            NOWHERE] == find(form_of(tmp_path, file),
+                             ["1.0.0.9", "8.8.8.8", "8.128.0.0", "2001:db8:1::", "2001:db9::"])
+
+
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=4),
+       st.integers(0, 2500) | st.none())
+def test_damage_in_maxminds_format_is_refused_or_read(
+    tmp_path: Path, changes: list[tuple[int, int]], cut: int | None,
+) -> None:
+    pytest.importorskip("maxminddb")
+    hurt = bytearray(mmdb_of(NETWORKS)[:cut])
     for at, byte in changes:
         if at < len(hurt):
             hurt[at] = byte

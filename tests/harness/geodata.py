@@ -101,3 +101,63 @@ def _closed(rows: Sequence[Row], bits: int) -> list[tuple[int, Place]]:
 def mapped(address: str) -> str:
     """An address of version 4 as one of version 6."""
     return str(ip_address(MAPPED + ip_address(address).packed))
+
+
+def mmdb_of(networks: Sequence[tuple[str, dict[str, object]]], kind: str = "Test-City") -> bytes:
+    """A file in MaxMind's format (version 2.0, records of 24 bits, addresses of version 6)."""
+    nodes: list[list[int | None]] = [[None, None]]
+    data = bytearray()
+    offsets: list[int] = []
+    leaves: dict[tuple[int, int], int] = {}
+    for network, record in networks:
+        address, _, length = network.partition("/")
+        bits = f"{number(address):0128b}"[:int(length) + (96 if "." in address else 0)]
+        at = 0
+        for bit in map(int, bits[:-1]):
+            following = nodes[at][bit]
+            if following is None:
+                following = nodes[at][bit] = len(nodes)
+                nodes.append([None, None])
+            at = following
+        leaves[at, int(bits[-1])] = len(offsets)
+        offsets.append(len(data))
+        data += _encoded(record)
+    tree = bytearray()
+    for place, sides in enumerate(nodes):
+        for bit, following in enumerate(sides):
+            leaf = leaves.get((place, bit))
+            value = len(nodes) + 16 + offsets[leaf] if leaf is not None else \
+                len(nodes) if following is None else following
+            tree += value.to_bytes(3, "big")
+    short = {name: _control(5, 2) + value.to_bytes(2, "big") for name, value in (
+        ("record_size", 24), ("ip_version", 6), ("binary_format_major_version", 2),
+        ("binary_format_minor_version", 0))}
+    about: dict[str, object] = {
+        **short, "node_count": len(nodes), "database_type": kind, "languages": ["en"],
+        "build_epoch": _control(9, 8) + (1_700_000_000).to_bytes(8, "big"), "description": {}}
+    return bytes(tree) + bytes(16) + bytes(data) + b"\xab\xcd\xefMaxMind.com" + _encoded(about)
+
+
+def _encoded(value: object) -> bytes:
+    """A value in MaxMind's data section; bytes are encoded already."""
+    match value:
+        case bytes():
+            return value
+        case str():
+            return _control(2, len(value.encode())) + value.encode()
+        case float():
+            return _control(3, 8) + struct.pack(">d", value)
+        case int():
+            return _control(6, 4) + value.to_bytes(4, "big")
+        case dict():
+            return _control(7, len(value)) + b"".join(
+                _encoded(key) + _encoded(inner) for key, inner in value.items())
+        case list():
+            return _control(11, len(value)) + b"".join(map(_encoded, value))
+    raise AssertionError
+
+
+def _control(kind: int, size: int) -> bytes:
+    assert size < 285
+    length, more = (size, b"") if size < 29 else (29, bytes([size - 29]))
+    return (bytes([kind << 5 | length]) if kind < 8 else bytes([length, kind - 7])) + more

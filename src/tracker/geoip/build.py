@@ -26,6 +26,7 @@ from tracker.settings import GeoFile
 
 _NICENESS = 10
 _MOST_MEMORY = 4 << 30
+_MOST_SECONDS = 3600  # of a core: a tree can be made that takes for ever
 _TELL_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 
@@ -95,6 +96,7 @@ def main() -> None:
     threading.Thread(target=_end_with_the_other, daemon=True).start()
     set_up_logs(debug=order.debug)
     os.nice(_NICENESS)
+    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_SECONDS, _MOST_SECONDS))
     resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
     outcome = build(order, _Teller().tell)
     sys.stdout.buffer.write(msgspec.json.encode(outcome))

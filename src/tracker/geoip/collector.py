@@ -137,9 +137,8 @@ def _closed(starts: NDArray[Any], nexts: NDArray[Any], places: Ints,
             end: Any) -> tuple[NDArray[Any], Ints]:
     """Starts and places without gaps; `nexts` are the addresses behind the ranges.
 
-    What no range holds is place 0.
-    Where ranges overlap, the one that begins
-    later counts. Neighbours with one place are one.
+    What no range holds is place 0. Where ranges overlap, the one that begins later counts.
+    Neighbours with one place are one.
     """
     if len(starts) > 1 and not bool(np.all(starts[:-1] <= starts[1:])):
         order = np.argsort(starts, kind="stable")
