@@ -127,8 +127,8 @@ $(SUPPLY)/.installed: locks/supply.txt
 	@touch $@
 
 lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.toml allows, with hashes
-	$(LOCK) pyproject.toml --extra duckdb --output-file locks/run.txt
-	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group bench --group build \
+	$(LOCK) pyproject.toml --extra duckdb --extra geoip --output-file locks/run.txt
+	$(LOCK) pyproject.toml --extra duckdb --extra geoip --group test --group lint --group bench --group build \
 	  --constraint locks/run.txt --output-file locks/dev.txt
 	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
 	$(LOCK) --group pyproject.toml:fuzz --output-file locks/fuzz.txt
@@ -144,7 +144,7 @@ sbom: $(SUPPLY)/.installed ## what a running tracker is made of, as CycloneDX, i
 
 wheels: $(READY) ## whether every dependency has a wheel for the other Pythons
 	for version in 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed \
-	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb]' || exit 1; \
+	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb,geoip]' || exit 1; \
 	  echo "Python $$version: all there"; done
 
 build: $(READY) ## wheel and source archive in dist

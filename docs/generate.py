@@ -23,20 +23,22 @@ from meanings import DROPS, ERRORS, REASONS
 from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.config.keys import KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.jurisdictions import Jurisdictions
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
 from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
-from tracker.schema.tables import DERIVED, TABLES, VIEWS
+from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
+from tracker.web.ppi import Ppi
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
-FILLED = ("events", "accounting")
+FILLED = ("events", "accounting", *(fed.table.name for fed in FED))
 """Tables that batches of this version are inserted into; the others wait for their API."""
 
 # Markdown.
@@ -70,9 +72,12 @@ def sources() -> str:
 
 def pages() -> str:
     """The other paths."""
-    web = Web(SimpleNamespace(), lambda: 0.0, "*")  # type: ignore[arg-type]  # only its table is read
+    nothing: Any = SimpleNamespace()  # only their tables are read
+    ppi = Ppi(nothing, None, Jurisdictions(None), nothing, nothing)
+    routes = [*Web(nothing, lambda: 0.0, nothing, ppi).routes(), *ppi.routes(1)]
+    routes = [route for route in routes if not route.path.endswith(("/", "}"))]
     return table(("Path", "Answers"), (
-        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in web.routes()))
+        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))
 
 
 # Config.

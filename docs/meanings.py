@@ -4,6 +4,9 @@ from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.refine.refined import Drop, Reason
 
 ERRORS: dict[str, str] = {
+    "agreements_unavailable": "Agreements are read by the query port, which is off or does not"
+                              " answer now.",
+    "bad_address": "`ip` is no address.",
     "body_too_large": "The body, or what it unpacks to, has more bytes than a request may. Send"
                       " it in parts.",
     "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
@@ -11,6 +14,7 @@ ERRORS: dict[str, str] = {
                         " not supported, or too many are laid over one another.",
     "empty_batch": "An array without events.",
     "empty_body": "Neither body, path nor query say anything.",
+    "geoip_off": "`UseGeoIP` is off, or its data are still being read.",
     "head_too_large_for_batch": "Each event of a batch takes over what the head says: path, query,"
                                 " headers, cookies. Events times bytes of the head is too much"
                                 " here; send fewer events at once, or a shorter head.",
@@ -25,6 +29,7 @@ ERRORS: dict[str, str] = {
                          " Send it in parts.",
     "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
     "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
+    "not_one_agreement": "An agreement is one JSON object; send each by itself.",
     "not_an_object": "Valid JSON, but not an object, where an event must stand.",
     "not_found": "There is nothing at this path.",
     "not_json": "The body is no JSON, or neither JSON nor a form with its content type.",
@@ -32,6 +37,7 @@ ERRORS: dict[str, str] = {
                " LZ4 frame, or its length is not that of what follows.",
     "not_utf8": "The body is not UTF-8.",
     "origin_refused": "A page of this origin may not open a WebSocket here; see `AllowOrigin`.",
+    "private_address": "The address is private, reserved or of this machine, so it is nowhere.",
     "redirect_refused": "`url` is missing, is no safe web address, or leads to a host that is"
                         " neither in `Domains` nor that of `DefaultRedirect`.",
     "target_too_long": "The request line is too long.",
@@ -39,6 +45,8 @@ ERRORS: dict[str, str] = {
     "too_many_connections": "More connections than `MaximumConnections`.",
     "too_many_events": "One request holds too many events. Send them in parts.",
     "too_many_keys": "An event, a form or a URL names too many values.",
+    "unknown_action": "There is no such question below `/ppi/`.",
+    "unknown_address": "The data do not say where the address is.",
     "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
                    " **Nothing was accepted**; send the same again after `Retry-After`.",
     "upgrade_required": "The path is a WebSocket's, and the request no handshake of one.",

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import struct
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import lz4.frame
 import msgspec
 import zstandard
 
+from tracker.durable import Files
+from tracker.geoip import Place
+from tracker.geoip.collector import Collector
 from tracker.hit import Hit, Route, Shape, encode_hit
 from tracker.spool.segment import SegmentHeader, encode_header
 
@@ -196,6 +201,26 @@ def segments() -> list[bytes]:
     """A header of a segment."""
     header = encode_header(SegmentHeader(bytes(16), 3, bytes(16), 1, 2, 2048))
     return [header, header + bytes(1024), bytes(2048)]
+
+
+def places() -> list[bytes]:
+    """A CSV, a BIN of one range, and the mark of an .mmdb file."""
+    row = b'"16777216","16777471","AT","Austria","Wien","Wien","48.2","16.4","1010","+02:00"\r\n'
+    starts = (0, 16_777_216, 16_777_472, 0xFFFFFFFF)
+    cells = struct.pack("<7I", 192, 192, 192, 0, 0, 192, 192)
+    rows = b"".join(struct.pack("<I", start) + cells for start in starts)
+    head = struct.pack("<5B4I", 11, 8, 26, 11, 1, 3, 65, 0, 0) + bytes(8) + b"\x01" + bytes(34)
+    return [row, row + row, head + rows + b"\x02AT\x07Austria",
+            bytes(32) + b"\xab\xcd\xefMaxMind.com\xe1\x4aip_version\xa1\x06"]
+
+
+def forms_of_places() -> list[bytes]:
+    """A form of one range."""
+    collector = Collector()
+    collector.add(1 << 24, (1 << 24) + 255, collector.place(Place("AT", city="Wien")), v6=False)
+    with tempfile.TemporaryDirectory() as folder:
+        collector.write(Files(), Path(folder) / "made")
+        return [(Path(folder) / "made").read_bytes()]
 
 
 def marks() -> list[bytes]:

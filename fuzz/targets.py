@@ -5,7 +5,7 @@ hold; `seeds` one in `fuzz/seeds.py`.
 """
 
 from fuzz import seeds
-from fuzz.checks import config, door, intake, query, refine, spool, websocket
+from fuzz.checks import config, door, intake, places, query, refine, spool, websocket
 from fuzz.target import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -49,6 +49,10 @@ TARGETS: tuple[Target, ...] = (
     Target("segments", "any bytes as a segment: reading ends, nothing is made up",
            spool.check_segments, seeds.segments),
     Target("marks", "any bytes as a mark", spool.check_marks, seeds.marks, most=128),
+    Target("places", "GeoIP data in any format: refused with words, or every lookup has an answer",
+           places.check, seeds.places),
+    Target("forms-of-places", "any bytes as the mapped form: told to be damaged, or bounded",
+           places.check_form, seeds.forms_of_places),
     Target("tokens", "SQL in pieces: joined they are the text", query.check_tokens, seeds.queries),
     Target("fence", "the fence over any spelling: no name out of bounds passes", query.check_fence,
            seeds.queries),

@@ -22,7 +22,9 @@ from tracker.door.handover import Application
 from tracker.door.secure import SecureTransport
 from tracker.durable import usage
 from tracker.errors import ConfigError
+from tracker.geoip.asked import Asked
 from tracker.intake import Intake
+from tracker.jurisdictions import Jurisdictions
 from tracker.logs import set_up_logs
 from tracker.machine import calm_gc
 from tracker.metrics import (
@@ -34,9 +36,13 @@ from tracker.metrics import (
     add,
     read_store,
 )
+from tracker.places import Places
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
+from tracker.web.agreements import Agreements
 from tracker.web.app import Overview, application, redirect_application
+from tracker.web.laws import Laws
+from tracker.web.ppi import Ppi
 
 SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0
@@ -93,7 +99,11 @@ class Edge:
         overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot,
                             settings.query.port is not None)
-        app = application(self.door, intake, settings.intake, overview, time.time)
+        asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
+        ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
+                  Agreements(settings.query),
+                  Laws(self.door, settings.data_directory, intake.stamp))
+        app = application(self.door, intake, settings.intake, overview, time.time, ppi)
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         await self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]

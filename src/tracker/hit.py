@@ -18,9 +18,14 @@ class Route(IntEnum):
     PUB = 6
     LTV = 7
     WS = 8
+    AGREE = 10
+    LAWS = 11
 
 
-SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})
+OWN = frozenset({Route.LAWS})
+"""Hits that the tracker makes itself; no client can."""
+
+SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE, Route.LAWS})
 """Routes whose events count as sent by a server, not by a visitor's device."""
 
 

@@ -8,6 +8,8 @@ class RowKind(StrEnum):
 
     EVENT = ""
     PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
+    AGREEMENT = "agreement"  # what a visitor consents to
+    JURISDICTION = "jurisdiction"  # a law, from the list of the tracker
     LOG = "log"  # a line that a service sent
 
 

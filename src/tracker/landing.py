@@ -25,9 +25,11 @@ from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
+from tracker.geoip.keeper import Keeper
 from tracker.logs import set_up_logs
 from tracker.machine import calm_gc
 from tracker.metrics import SnapshotFile
+from tracker.places import Places
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
 from tracker.settings import Settings
@@ -67,9 +69,11 @@ class Landing:
                            min(self.files.kept(), default=newest + 1)),
                     self.dead)
             for store in settings.stores)
+        self.geo = Keeper(settings.geo, Places(data).geo, debug=settings.debug) \
+            if settings.geo is not None else None
         self.sequencer = Sequencer(
             who.sequencer, data / "spool", self.files, self.gate, self.dead,
-            Refinery(settings.refine), settings.batches, {"code": __version__},
+            Refinery(settings.refine, self.geo), settings.batches, self._versions,
             on_sealed=self._sealed, on_disk_error=self._disk_error, is_idle=self._is_idle)
         self.retention = Retention(
             self.files, self.couriers,
@@ -89,6 +93,8 @@ class Landing:
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
         self._tidying = self._thread("tidy", self._tidy, report)
+        if self.geo is not None:
+            self._thread("places", self.geo.run, self._stop_tidying)
 
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
@@ -128,6 +134,11 @@ class Landing:
         """Whether any store has landed all that is sealed, so that it could take more at once."""
         newest = self.files.newest.n if self.files.newest else 0
         return any(courier.cursor.landed >= newest for courier in self.couriers)
+
+    def _versions(self) -> dict[str, str]:
+        """What had a part in a batch that was just refined."""
+        places = {} if self.geo is None or not self.geo.used else {"places": self.geo.used}
+        return {"code": __version__, **places}
 
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:

@@ -16,6 +16,11 @@ class Places:
         return self.data / "chdb"
 
     @property
+    def geo(self) -> Path:
+        """Where addresses are, in the form that is mapped."""
+        return self.data / "places"
+
+    @property
     def run(self) -> Path:
         """What processes tell each other."""
         return self.data / "run"

@@ -4,6 +4,7 @@ The tests of one endpoint are what `make test-functional-…` runs: `-k` finds t
 """
 
 import http.client
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from acceptance.readme import Shell, examples
-from harness.process import TrackerProcess, free_port, running
+from harness.process import TrackerProcess, eventually, free_port, running
 
 VID = "14fb0860-b4bf-11e9-8971-7b80435315ac"
 OID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
@@ -39,9 +40,6 @@ NOT_YET = {
     "List Shortened URLs for a site": "short URLs",
     "Create a Shortened URL": "short URLs",
     "4. Redirect/Short URL API": "short URLs",
-    "5. Privacy/Agreement API": "agreements",
-    "6. Get Jurisdictions": "jurisdictions",
-    "7. GeoIP Lookup": "places of addresses",
     "8. WebSocket Streaming (LZ4 Compressed)": "run in Chromium by tests/clients",
     "9. Campaign/Message Thread Updates": "message threads",
 }
@@ -52,7 +50,9 @@ NOT_YET = {
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
     """A tracker that all examples of this file are sent to."""
     with running(tmp_path_factory.mktemp("tracker"),
-                 ProxyPortTLS=f"127.0.0.1:{free_port()}") as made:
+                 ProxyPortTLS=f"127.0.0.1:{free_port()}", UseGeoIP=True) as made:
+        eventually(lambda: 200 == made.request("GET", "/tr/v1/ppi/geoip?ip=8.8.8.8")[0], 60,
+                   "places are known")
         yield made
 
 
@@ -83,8 +83,9 @@ def test_no_example_is_forgotten() -> None:
         "Good Example",
         "Testing within ECS docker container", "Unit Tests (2)", "1. Track Event (Client-side)",
         "2. Track Event (Server-side)", "3. Track Lifetime Value (LTV)",
-        "10. Health & Metrics Endpoints",
-        "11. Batch Testing - High Volume", "12. Complete End-to-End Test",
+        "5. Privacy/Agreement API", "6. Get Jurisdictions", "7. GeoIP Lookup",
+        "10. Health & Metrics Endpoints", "11. Batch Testing - High Volume",
+        "12. Complete End-to-End Test",
         "Cleaning up the database", "Querying the database", "Querying the database (2)"}
 
 
@@ -130,6 +131,8 @@ def test_inside_a_container(tracker: TrackerProcess, shell: Shell) -> None:
     assert ["visited_site", ""] == [event["ename"] for event in found]
     assert ["session", "payment"] == [event["etyp"] for event in found]
     assert 35 == float(tracker.value("SELECT revenue FROM sfpla.ltv WHERE uid = {v:String}", v=vid))
+    assert 1024 == int(tracker.value("SELECT cflags FROM sfpla.agreements WHERE vid ="
+                                     " '5ae3c890-5e55-11ea-9283-4fa18a847130'"))
 
 
 def test_counting_events(tracker: TrackerProcess, shell: Shell) -> None:
@@ -190,6 +193,27 @@ def parts(text: str, *marks: str) -> list[str]:
     return [*found, text]
 
 
+def test_privacy(shell: Shell) -> None:
+    said = shell.run(examples()["5. Privacy/Agreement API"].text)
+
+    assert VID in said
+    assert 2 == said.count(f"{VID}\t1024\tUS\n")
+
+
+def test_jurisdictions(shell: Shell) -> None:
+    said = shell.run(examples()["6. Get Jurisdictions"].text)
+
+    assert "GDPR" in said
+    assert "GDPR" in said.splitlines()[-1] or len(lines(said)) >= 10
+
+
+def test_geoip(shell: Shell) -> None:
+    own, google = parts(examples()["7. GeoIP Lookup"].text, "# Get GeoIP for specific IP")
+
+    assert isinstance(json.loads(shell.run(own)), dict)
+    assert "US" in json.dumps(json.loads(shell.run(google)))
+
+
 def test_health(shell: Shell) -> None:
     said = shell.run(examples()["10. Health & Metrics Endpoints"].text)
 
@@ -209,6 +233,7 @@ def test_e2e(tracker: TrackerProcess, shell: Shell) -> None:
 
     assert "Events:\npage_view\tview\nsignup\tconversion\n\tpayment\n" in said
     assert "LTV:\n149.99\n" in said
+    assert "Agreements:\n1024\n" in said
 
 
 def test_params_are_typed(tracker: TrackerProcess, shell: Shell) -> None:

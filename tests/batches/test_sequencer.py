@@ -45,7 +45,7 @@ class Bench:
         self.sealed: list[Manifest] = []
         self.sequencer = Sequencer(
             "seq", self.folder / "spool", self.files, self.gate, self.dead,
-            Refinery(RefineSettings(private_key=b"k", created_past_seconds=0)), self.settings, {},
+            Refinery(RefineSettings(private_key=b"k", created_past_seconds=0)), self.settings, dict,
             on_sealed=self.sealed.append,
             on_disk_error=lambda error: self.disk_errors.append(error.errno or 0))
 

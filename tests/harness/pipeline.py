@@ -143,7 +143,7 @@ class Pipeline:
         self.disk_errors: list[OSError] = []
         self.sequencer = Sequencer(
             who.sequencer, root / "spool", self.files, self.gate, self.dead, REFINERY, settings,
-            {}, on_sealed=self.sealed.append, on_disk_error=self.disk_errors.append, disk=disk,
+            dict, on_sealed=self.sealed.append, on_disk_error=self.disk_errors.append, disk=disk,
             clock=self.clock)
         self.store = ModelStore(self.landed, self.counts)
         self.courier = Courier(

@@ -250,6 +250,25 @@ def test_a_payment_is_an_event_and_rows_of_payments(kept: Kept, made: Make) -> N
     assert Decimal("50.1") == Decimal(str(worth["revenue"]))
 
 
+AGREEMENT = {"kind": "agreement", "vid": "v1", "oid": "o1", "cflags": 1, "extra": json.dumps([
+    {"updated_at": "2026-03-01 12:00:00.000", "compliances": '{"gdpr":true}', "loc": "{}",
+     "avid": "a1"}])}
+LATER = AGREEMENT | {"cflags": 2, "extra": json.dumps([
+    {"updated_at": "2026-03-02 12:00:00.000", "compliances": "{}", "loc": "{}"}])}
+
+
+def test_an_agreement_is_no_event_and_replaces_the_one_before(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [LATER, VISIT, AGREEMENT], others=2))
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)
+    found = kept.rows("SELECT vid, oid, cflags, avid FROM sfpla.agreements")
+    assert [("v1", "o1", 2, "")] == [
+        (row["vid"], row["oid"], int(row["cflags"]), row["avid"]) for row in found]
+    assert [1, 2] == [int(row["cflags"])
+                      for row in kept.rows("SELECT cflags FROM sfpla.agreed ORDER BY cflags")]
+
+
 def test_a_line_of_a_log_is_no_event(kept: Kept, made: Make) -> None:
     kept.store.land(made(1, [LINE, VISIT, LINE], others=2))
 

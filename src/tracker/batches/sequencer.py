@@ -55,7 +55,7 @@ class Sequencer:
 
     def __init__(
         self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
-        refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
+        refinery: Refinery, settings: BatchSettings, versions: Callable[[], dict[str, str]],
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
         is_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = time.time_ns, disk: Files | None = None,
@@ -224,7 +224,7 @@ class Sequencer:
             self._settings.partitions,
             lambda spools, counts: Manifest(
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
-                sealed_at=self._clock(), spools=spools, versions=self._versions, **counts))
+                sealed_at=self._clock(), spools=spools, versions=self._versions(), **counts))
         self.counts.refine.observe(time.monotonic() - started)
         return sealing
 

@@ -88,8 +88,9 @@ class Door:
         self.messages = 0
         self.requests: dict[tuple[str, int], int] = {}
         self._routes = RouteMap(api_version)
-        self._names = {line.route: line.name for line in TRACKING_ROUTES}
-        self._exact = {line.path(api_version).encode(): line.name for line in TRACKING_ROUTES}
+        self._names = {line.route: line.name for line in TRACKING_ROUTES if not line.shared}
+        self._exact = {line.path(api_version).encode(): line.name for line in TRACKING_ROUTES
+                       if not line.shared}
         self._loop = loop
         self._spokes: list[set[Swept]] = [set() for _ in range(SPOKES)]
         self._next = 0
@@ -112,7 +113,7 @@ class Door:
         if name is not None:
             return name
         found = self._routes.find(target.partition(b"?")[0])
-        return None if found is None else self._names[found[0]]
+        return None if found is None else self._names.get(found[0])
 
     def count(self, route: str, status: int) -> None:
         """Count one answer."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.hit import BATCHES, Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
@@ -129,6 +129,9 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
+        if arrival.route is Route.AGREE and body.shape in BATCHES:
+            raise RequestRefused(400, "not_one_agreement",
+                                 "An agreement is one JSON object; send each by itself.")
         hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
@@ -197,6 +200,14 @@ class Intake:
     def cors(self, origin: bytes) -> Headers:
         """What lets scripts of `origin` read an answer; b"" is no origin."""
         return (self._book.of(origin) if self._book.by_origin else self._book.any).cors
+
+    def stamp(self, events: int) -> tuple[int, bytes]:
+        """Time and id of a hit of our own."""
+        return self._ticks.take(events)
+
+    def preflight(self, origin: bytes) -> Headers:
+        """What a browser is told that asks, for scripts of `origin`, what it may send."""
+        return (self._book.of(origin) if self._book.by_origin else self._book.any).preflight.headers
 
     def client_address(self, peer: str, head: bytes) -> str:
         """Whose request it is, behind trusted proxies too."""

@@ -58,8 +58,14 @@ class Reply:
             answer = answers.json(200, eids if batch else eids[0])
         else:
             answer = single(route, answers, self._location)
-        cookies = () if route in SERVER_SIDE else self._cookies(secure)
+        cookies = self._consent(secure) if route is Route.AGREE else \
+            () if route in SERVER_SIDE else self._cookies(secure)
         return answer.with_headers(cookies) if cookies else answer
+
+    def _consent(self, secure: bool) -> Headers:
+        """The flags agreed to, for the events that this client sends next."""
+        text = next((text for text in self._body.events if text is not None), b"{}")
+        return visitor.consent(text, secure)
 
     def _account(self) -> dict[str, object]:
         """What became of each event of a batch of which some were refused."""

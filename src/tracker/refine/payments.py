@@ -8,6 +8,7 @@ from tracker.refine.coerce import read_number, read_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.moments import moment_text, read_moment
+from tracker.refine.said import lower, said
 from tracker.schema.columns import Column, Kind
 from tracker.schema.tables.users import PAYMENTS_FED
 
@@ -23,19 +24,19 @@ def line_items(frame: Frame, row: int) -> list[Values]:
     An item is known by its `id`, else by its order or invoice and its place in it, else by the
     event: the same item sent again replaces what it was before.
     """
-    said = _said(frame, row)
-    listed = said.get("payments")
+    sent = said(frame, row)
+    listed = sent.get("payments")
     items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     event = frame.columns["eid"][row].as_py()
     moment = moment_text(frame.columns["received_at"][row].as_py())
     made = []
-    seen = {name: frame.columns[name][row].as_py() for name in ("vid", "sid") if said.get(name)}
-    for index, item in enumerate([_lower(item) for item in items] or [said]):
+    seen = {name: frame.columns[name][row].as_py() for name in ("vid", "sid") if sent.get(name)}
+    for index, item in enumerate([lower(item) for item in items] or [sent]):
         values = {column.name: _read(column, item.get(column.name)) for column in PAYMENTS_FED.own}
         if values["revenue"] is None:
             values["revenue"] = read_money(item.get("amt"))
         for name in ("orid", "invid", "campaign_id"):
-            values[name] = values[name] or read_text(said.get(name)) or ""
+            values[name] = values[name] or read_text(sent.get(name)) or ""
         values |= seen
         values["currency"] = (values["currency"] or _CURRENCY).upper()
         values["id"] = values["id"] or f"{values['orid'] or values['invid'] or event}:{index}"
@@ -65,13 +66,3 @@ def _read(column: Column, value: Any) -> Any:
         case Kind.MOMENT | Kind.TIME:
             return read_moment(value)
     return read_text(value)
-
-
-def _said(frame: Frame, row: int) -> Values:
-    """All that was sent for an event, under names in lower case."""
-    known = {name: sent[row] for name, sent in frame.sent.items() if sent[row] is not None}
-    return _lower(frame.events[row]) | known
-
-
-def _lower(values: Values) -> Values:
-    return {key.lower(): value for key, value in values.items()}

@@ -14,7 +14,7 @@ def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = 
 
 
 def error_answer(status: int, code: str, message: str,
-                 headers: dict[str, str] | None = None) -> Response:
+                 headers: dict[str, str] | None = None, field: str | None = None) -> Response:
     """The shape of every error."""
-    return json_answer({"error": {"code": code, "message": message, "field": None}}, status,
+    return json_answer({"error": {"code": code, "message": message, "field": field}}, status,
                        headers)

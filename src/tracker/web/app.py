@@ -31,6 +31,7 @@ from tracker.web.answers import error_answer, json_answer
 from tracker.web.exposition import CONTENT_TYPE, Exposition
 from tracker.web.files import PublicFiles
 from tracker.web.health import health
+from tracker.web.ppi import Ppi
 from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -74,8 +75,10 @@ class Overview:
 class Web:
     """The pages that tell about the tracker itself."""
 
-    def __init__(self, overview: Overview, clock: Callable[[], float], intake: Intake) -> None:
+    def __init__(self, overview: Overview, clock: Callable[[], float], intake: Intake,
+                 ppi: Ppi) -> None:
         self._overview = overview
+        self._ppi = ppi
         self._clock = clock
         self._intake = intake
 
@@ -106,7 +109,8 @@ class Web:
         """How spool, stores and queries are; 503 when hits are refused."""
         overview = self._overview
         body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
-                      self._clock(), overview.query(), asked=overview.asked)
+                      self._clock(), overview.query(), asked=overview.asked,
+                      beside=self._ppi.state())
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
@@ -167,12 +171,12 @@ class App:
 
 
 def application(door: Door, intake: Intake, settings: IntakeSettings, overview: Overview,
-                clock: Callable[[], float]) -> ASGIApp:
+                clock: Callable[[], float], ppi: Ppi) -> ASGIApp:
     """All that the door hands over."""
-    web = Web(overview, clock, intake)
+    web = Web(overview, clock, intake, ppi)
     prefix = f"/tr/v{settings.api_version}/pub/"
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
-    pages = Starlette(routes=web.routes(),
+    pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version, tracking)],
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default
