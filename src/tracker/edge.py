@@ -31,6 +31,10 @@ from tracker.metrics import (
     add,
     read_store,
 )
+from tracker.places import Places
+from tracker.registry.book import Book
+from tracker.registry.caller import Caller
+from tracker.registry.mark import Mark
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
 from tracker.web.app import Overview, application, redirect_application
@@ -78,7 +82,10 @@ class Edge:
         """Open the spool, then the door."""
         loop = asyncio.get_running_loop()
         settings = self.settings
-        intake = Intake(settings.intake, new_tail())
+        places = Places(settings.data_directory)
+        self.book = Book(places.registry, Mark(places.mark))
+        self.book.refresh()
+        intake = Intake(settings.intake, new_tail(), links=self.book)
         self.door = Door(settings.door, intake, settings.intake.api_version, loop)
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
                            self.door.deliver, soon=loop.call_soon)
@@ -86,7 +93,8 @@ class Edge:
         overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot,
                             settings.query.port is not None)
-        app = application(self.door, intake, settings.intake, overview, time.time)
+        app = application(self.door, intake, settings.intake, overview, time.time,
+                          Caller(places))
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]
@@ -112,6 +120,7 @@ class Edge:
         await self.door.stop(self.settings.stop_seconds * 0.8)
         await asyncio.sleep(0)  # what was appended last is handed to the spool's thread
         await asyncio.to_thread(self.spool.close)
+        self.book.close()
         self._file.write(self.snapshot())
 
     # Once a second.
@@ -128,6 +137,7 @@ class Edge:
         """Mind the disk's budget, and tell the others how it stands."""
         if self.spool.is_broken:
             os._exit(1)  # the log says why; a new process answers again within a second
+        self.book.look()
         self.spool.block(self._spent())
         with contextlib.suppress(OSError):  # a full disk: the spool says so
             self._file.write(self.snapshot())

@@ -17,6 +17,7 @@ class Route(IntEnum):
     XRDR = 5
     PUB = 6
     LTV = 7
+    SHORT = 9
 
 
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})

@@ -27,8 +27,10 @@ from tracker.delivery.retention import Retention
 from tracker.errors import StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
+from tracker.places import Places
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
+from tracker.registry.office import Office
 from tracker.settings import Settings
 from tracker.spool.reserve import Reserve
 from tracker.stores import open_engine, open_store
@@ -158,10 +160,11 @@ class Landing:
         return thread
 
 
-def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None:
+def run(settings: Settings, inside: socket.socket | None, calls: socket.socket | None,
+        lifeline: int) -> None:
     """Be the store process until SIGTERM, or until the lifeline is cut.
 
-    `inside` listens for what the query process asks.
+    `inside` listens for what the query process asks, `calls` for those of the registry.
     """
     set_up_logs(debug=settings.debug)
     _step_back()
@@ -173,7 +176,7 @@ def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None
     if landing.engine is not None:
         with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
-    asyncio.run(_serve(landing, inside, lifeline))
+    asyncio.run(_serve(landing, inside, calls, lifeline))
 
 
 def _step_back() -> None:
@@ -188,7 +191,22 @@ def _step_back() -> None:
         os.sched_setaffinity(0, others or (first,))
 
 
-async def _serve(landing: Landing, inside: socket.socket | None, lifeline: int) -> None:
+def _office(settings: Settings) -> Office | None:
+    """The registry's writer; None where its file cannot be used: events land without it."""
+    try:
+        places = Places(settings.data_directory)
+        return Office(places, settings.intake, places.token.read_bytes())
+    except (TrackerError, OSError) as error:
+        log.error("no accounts and no short URLs can be changed", error=str(error))  # noqa: TRY400 - no trace needed
+        return None
+
+
+async def _hang_up(_: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    sink.close()
+
+
+async def _serve(landing: Landing, inside: socket.socket | None, calls: socket.socket | None,
+                 lifeline: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -198,9 +216,15 @@ async def _serve(landing: Landing, inside: socket.socket | None, lifeline: int) 
                if isinstance(courier.store, Reader)}
     asked = Inside(landing.flush, readers)
     server = await asyncio.start_unix_server(asked.answer, sock=inside) if inside else None
+    office = _office(landing.settings)
+    taking = await asyncio.start_unix_server(
+        office.answer if office is not None else _hang_up, sock=calls) if calls else None
     await stop.wait()
     loop.remove_reader(lifeline)
-    if server is not None:
-        server.close()
+    for listening in (server, taking):
+        if listening is not None:
+            listening.close()
     asked.close()
+    if office is not None:
+        office.close()
     await asyncio.to_thread(landing.stop)

@@ -14,7 +14,7 @@ from tracker.refine.refined import DeadLetter, Reason
 from tracker.settings import RefineSettings
 
 _NONE, _OBJECT, _ARRAY, _NDJSON, _FORM = map(int, Shape)
-_NAMED_PATHS = frozenset({Route.PUB})
+_NAMED_PATHS = frozenset({Route.PUB, Route.SHORT})
 
 _decode = msgspec.json.Decoder(Values).decode
 _decode_all = msgspec.json.Decoder(list[Values]).decode

@@ -10,6 +10,7 @@ from tracker.hit import Hit
 from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
+from tracker.refine.follows import follow
 from tracker.refine.frame import Frame
 from tracker.refine.hashes import account
 from tracker.refine.identity import identify
@@ -36,6 +37,7 @@ class Refinery:
         self._merger = Merger(table, settings.lowercase_values)
         params, privacy = Params(table, settings.remove_ip), Privacy(settings)
         self._steps = (
+            follow,
             self._merger.take,
             self._drop_foreign_accounts,
             name_by_content,
