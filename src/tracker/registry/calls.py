@@ -7,6 +7,9 @@ import msgspec
 SCOPES = ("collect-server", "redirects", "read", "privacy", "admin")
 """What an account or a key may do; `admin` may all."""
 
+ACCOUNT_ACTIONS = ("add", "list", "disable", "enable", "password", "key", "revoke")
+"""What `tracker account` can do."""
+
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
 
