@@ -134,6 +134,9 @@ class Asked(msgspec.Struct, frozen=True):
     token: bytes
     call: Call
 
+    def __repr__(self) -> str:
+        return "Asked(…)"
+
 
 class Told(msgspec.Struct, frozen=True):
     """The answer: `value` as JSON, or with a status from 400 on why there is none.

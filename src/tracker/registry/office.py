@@ -59,12 +59,13 @@ log = structlog.get_logger("registry")
 class Office:
     """Answers calls. The database has one thread, passwords another, so neither waits long.
 
-    Who calls by the socket must show the `token`. `clock` gives seconds since 1970. Raises
-    `TrackerError` when the file cannot be used.
+    Who calls by the socket must show the `token`. `clock` gives seconds since 1970, and
+    `steady` such that go on evenly. Raises `TrackerError` when the file cannot be used.
     """
 
     def __init__(self, places: Places, settings: IntakeSettings, token: bytes,
-                 clock: Callable[[], float] = time.time) -> None:
+                 clock: Callable[[], float] = time.time,
+                 steady: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.database = open_writer(places.registry)
         self.mark = Mark(places.mark)
@@ -73,7 +74,7 @@ class Office:
         self._links = Links(self.database, domains, settings.api_version,
                             lambda: uuid.uuid1(node=node).bytes)
         self._accounts = Accounts(self.database)
-        self._attempts = Attempts(time.monotonic)
+        self._attempts = Attempts(steady)
         self._token = token
         self._writing = ThreadPoolExecutor(1, "registry")
         self._hashing = ThreadPoolExecutor(1, "passwords")

@@ -170,7 +170,7 @@ def host_of(text: str) -> str:
 
 
 def _split(text: str, field: str) -> tuple[bytes, str, str, bytes]:
-    plain = text.strip()
+    plain = text.strip(" \t\r\n")
     if not plain:
         raise _refused(field, "is empty")
     if len(plain) > URL_BYTES or len(raw := plain.encode("utf-8", "replace")) > URL_BYTES:
