@@ -67,7 +67,8 @@ def test_who_was_right_is_forgiven_but_not_what_else_came_from_there() -> None:
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [
-    ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True), ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+    ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+    ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
     ("192.0.2.1", "192.0.2.2", False), ("", "", True),
 ])
 def test_of_ipv6_a_whole_network_is_one_address(one: str, other: str, same: bool) -> None:
