@@ -6,8 +6,8 @@ from tracker.hit import Route
 from tracker.routes import TRACKING_ROUTES, RouteMap, TrackingRoute
 
 
-def test_every_route_of_a_hit_stands_in_the_table_once_but_that_of_short_urls() -> None:
-    named = sorted(set(Route) - {Route.SHORT})
+def test_every_route_of_a_hit_stands_in_the_table_once_but_those_of_links() -> None:
+    named = sorted(set(Route) - {Route.SHORT, Route.LINK})
 
     assert named == sorted(line.route for line in TRACKING_ROUTES)
     assert len(TRACKING_ROUTES) == len({line.name for line in TRACKING_ROUTES})

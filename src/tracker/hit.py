@@ -18,6 +18,7 @@ class Route(IntEnum):
     PUB = 6
     LTV = 7
     SHORT = 9
+    LINK = 10  # of our own: a change of a short URL, which no client can send
 
 
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})

@@ -9,6 +9,7 @@ class RowKind(StrEnum):
     EVENT = ""
     PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
     LOG = "log"  # a line that a service sent
+    LINK = "link"  # a short URL was made, changed or deleted
 
 
 EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT})

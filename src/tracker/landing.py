@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import structlog
 
 from tracker import __version__
 from tracker.batch import Manifest
+from tracker.batches.changes import Changes
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
@@ -24,7 +26,7 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
-from tracker.errors import StoreUnavailable, TrackerError
+from tracker.errors import SpoolUnavailable, StoreUnavailable, TrackerError
 from tracker.logs import set_up_logs
 from tracker.metrics import SnapshotFile
 from tracker.places import Places
@@ -59,6 +61,7 @@ class Landing:
         self.gate = EidGate(data / "batches", who.gate_keys, settings.batches.eid_days,
                             settings.batches.eid_entries)
         self.gate.open(newest)
+        self.changes = Changes(Places(data).registry, data / "spool", settings.spool)
         self.reserve = Reserve(data / "reserve", int(settings.spool.bytes * _RESERVE_SHARE))
         self.engine = open_engine(settings)
         self.couriers = tuple(
@@ -75,6 +78,7 @@ class Landing:
             self.files, self.couriers,
             frozenset(store.name for store in settings.stores if store.critical),
             settings.spool, data / "spool")
+        self._changes_wait: str | None = None
         self._stop_sealing = threading.Event()
         self._stop_carrying = threading.Event()
         self._stop_tidying = threading.Event()
@@ -93,6 +97,7 @@ class Landing:
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
         until = time.monotonic() + self.settings.stop_seconds * 0.8
+        self._carry_changes()
         self._stop_sealing.set()
         self._sequencing.join(max(until - time.monotonic(), 0))
         newest = self.files.newest.n if self.files.newest else 0
@@ -113,10 +118,22 @@ class Landing:
         """
         until = time.monotonic() + seconds
         async with asyncio.timeout(seconds):
+            await asyncio.to_thread(self._carry_changes)
             n = await asyncio.wrap_future(self.sequencer.flush())
         left = max(until - time.monotonic(), 0)
         if not await asyncio.to_thread(self._asked().wait_for, n, left):
             raise TimeoutError
+
+    def _carry_changes(self) -> None:
+        """Links that were changed are rows too; what cannot go out now does so later."""
+        said = None
+        try:
+            self.changes.carry()
+        except (sqlite3.Error, SpoolUnavailable, OSError) as error:
+            said = str(error)
+            if said != self._changes_wait:
+                log.error("changes of short URLs wait", error=said)  # noqa: TRY400 - no trace needed
+        self._changes_wait = said
 
     def _asked(self) -> Courier:
         """The embedded engine's courier, else that of the first store."""
@@ -135,6 +152,7 @@ class Landing:
 
     def _tidy(self, report: Report) -> None:
         while not self._stop_tidying.wait(_TIDY_SECONDS):
+            self._carry_changes()
             with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
                 self.reserve.hold()
                 now = time.time_ns()

@@ -104,17 +104,21 @@ for part in parts:
 ITEM = json.dumps([{"id": "o1", "revenue": "1", "updated_at": "2026-03-01 12:00:00.000"}])
 LINE = json.dumps([{"id": "l1", "ldate": "2026-03-01", "msg": "a"}])
 
+LINK = json.dumps([{"key": "a/b", "urlto": "c", "updated_at": "2026-03-01 12:00:00.000"}])
+
 EVERYWHERE = [
     {"vid": f"v{i}", "hhash": "h", "host": "example.com", "url": "//a/b", "ip": "1.1.1.1",
      "last": "//c/d", "bhash": "b", "ehash": f"e{i}", "first": True,
      "created_at": NOON - timedelta(days=31 * (i % 3)),
      **({} if i else {"kind": "payment", "extra": ITEM})} for i in range(12)] + [
-    {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)]
+    {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)] + [
+    {"kind": "link", "extra": LINK}]
 """Rows for every derived table, in three partitions."""
 
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
-                                   "payments", "logs", "accounting"])
+                                   "payments", "logs", "redirect_history",
+                                   "accounting"])
 def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
     make_batch(tmp_path, 1, EVERYWHERE)

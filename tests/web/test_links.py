@@ -3,8 +3,11 @@
 import base64
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.attack import store_of
 from harness.process import TrackerProcess, running
 
 pytestmark = pytest.mark.server
@@ -234,6 +238,52 @@ def test_a_browser_may_ask_first(site: Site) -> None:
         assert 200 == status
         assert "content-type" in fields["access-control-allow-headers"]
         assert "authorization" in fields["access-control-allow-headers"]
+
+
+def test_changes_are_rows_in_sql_as_the_original_asks_for_them(site: Site) -> None:
+    urlfrom = "https://sql.example/Short"
+    site.put(urlfrom, "https://one.example/a?b=c", oid="o-1")
+    site.put(urlfrom, "https://two.example/", oid="o-1")
+    site.put("https://sql.example/gone")
+    site.ask("DELETE", f"{API}?urlfrom=https://sql.example/gone")
+    site.tracker.flush()
+
+    assert [{"urlfrom": "sql.example/Short", "urlto": "https://two.example/"}] == site.tracker.sql(
+        "SELECT urlfrom, urlto FROM sfpla.redirects WHERE urlfrom LIKE 'sql.example/%' LIMIT 10")
+    assert [
+        (urlfrom, "https://one.example/a?b=c", "one.example", "/a", "?b=c"),
+        (urlfrom, "https://two.example/", "two.example", "/", ""),
+        ("https://sql.example/gone", "https://example.com/there", "example.com", "/there", ""),
+        ("https://sql.example/gone", "", "", "", ""),
+    ] == [tuple(row.values()) for row in site.tracker.sql(
+        "SELECT urlfrom, urlto, hostto, pathto, searchto FROM sfpla.redirect_history"
+        f" WHERE hostfrom = 'sql.example' AND updater = '{UID}' ORDER BY updated_at, urlfrom")]
+
+
+def test_a_store_process_killed_at_any_moment_loses_and_doubles_no_change(site: Site) -> None:
+    made: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        for burst in range(4):
+            def send(burst: int = burst) -> None:
+                for number in range(40):
+                    urlfrom = f"https://kill.example/{burst}-{number}"
+                    status, _, _ = site.ask("POST", API, {"urlfrom": urlfrom,
+                                                          "urlto": "https://example.com/"})
+                    if status in (200, 201):
+                        made.append(urlfrom)
+
+            sending = pool.submit(send)
+            time.sleep(0.1 + 0.3 * burst)
+            os.kill(store_of(site.tracker), signal.SIGKILL)
+            sending.result()
+            site.tracker.wait_until_ready()
+    assert {302} == {site.follow(urlfrom.partition("example")[2], "kill.example")[0]
+                     for urlfrom in made}
+    site.tracker.flush()
+    rows = site.tracker.sql("SELECT urlfrom, count() AS n FROM sfpla.redirect_history"
+                            " WHERE hostfrom = 'kill.example' GROUP BY urlfrom")
+    assert {"1"} == {str(row["n"]) for row in rows}
+    assert set(made) <= {row["urlfrom"] for row in rows}
 
 
 def test_links_outlive_kill_and_start(site: Site) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracker.geoip import GeoLookup
-from tracker.hit import Hit
+from tracker.hit import Hit, Route
 from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
@@ -25,6 +25,9 @@ from tracker.refine.refined import Drop, Refined
 from tracker.refine.times import Clock
 from tracker.schema.arrow import batch_schema
 from tracker.settings import RefineSettings
+
+_UNASKED = frozenset({Route.SHORT, Route.LINK})
+"""Routes on which no client can name its account."""
 
 
 class Refinery:
@@ -82,7 +85,7 @@ class Refinery:
         accounts = [account(head.host, self._mixer) for head in frame.heads]
         rows = [
             row for row, (said, head) in enumerate(zip(sent, frame.head.tolist(), strict=True))
-            if said == accounts[head]
+            if said == accounts[head] or frame.hits[frame.hit[row]].route in _UNASKED
         ]
         if dropped := len(frame) - len(rows):
             frame.filtered[Drop.ACCOUNT] = dropped

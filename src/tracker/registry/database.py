@@ -27,7 +27,7 @@ CREATE TABLE links (
 CREATE UNIQUE INDEX links_change ON links (change);
 CREATE INDEX links_folded ON links (host, folded);
 CREATE TABLE outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, eid BLOB NOT NULL,
-    content BLOB NOT NULL) STRICT;
+    moment INTEGER NOT NULL, content BLOB NOT NULL) STRICT;
 """,)
 """Each brings the file from one version (`user_version`) to the next; times are milliseconds."""
 

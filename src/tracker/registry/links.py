@@ -113,7 +113,7 @@ class Links:
         }
         self._write(row)
         told = describe(row)
-        self._note(told, source, deleted=False)
+        self._note(told, source, now, deleted=False)
         return told, old is None
 
     def _hold_chain(self, target: Destination) -> None:
@@ -141,7 +141,7 @@ class Links:
             " WHERE host = ? AND slug = ?",
             (now, actor.uid, self._next_change(), source.host, source.slug))
         told = {**describe(old), "updater": actor.uid, "updated_at": text_of(now)}
-        self._note(told, source, deleted=True)
+        self._note(told, source, now, deleted=True)
         return told
 
     def find(self, urlfrom: str, actor: Actor) -> dict[str, Any]:
@@ -190,11 +190,11 @@ class Links:
         newest = self._database.execute("SELECT max(change) FROM links").fetchone()[0]
         return (newest or 0) + 1
 
-    def _note(self, told: dict[str, Any], source: ShortUrl, *, deleted: bool) -> None:
+    def _note(self, told: dict[str, Any], source: ShortUrl, now: int, *, deleted: bool) -> None:
         """Leave the change for the rows in SQL: it goes out when the spool has it."""
         content = msgspec.json.encode({**told, "key": source.key, "deleted": deleted})
-        self._database.execute("INSERT INTO outbox (eid, content) VALUES (?, ?)",
-                               (self._new_id(), content))
+        self._database.execute("INSERT INTO outbox (eid, moment, content) VALUES (?, ?, ?)",
+                               (self._new_id(), now, content))
 
 
 _BLANK: Final[dict[str, Any]] = {"urlto": "", "pass_query": False, "expires": None,
