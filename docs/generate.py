@@ -30,8 +30,10 @@ from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, TABLES, VIEWS
+from tracker.settings import IntakeSettings
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
+from tracker.web.links import LinkPages
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
@@ -73,6 +75,15 @@ def pages() -> str:
     web = Web(SimpleNamespace(), lambda: 0.0, "*")  # type: ignore[arg-type]  # only its table is read
     return table(("Path", "Answers"), (
         (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in web.routes()))
+
+
+def link_pages() -> str:
+    """The paths for short URLs."""
+    nothing = SimpleNamespace()
+    pages = LinkPages(nothing, nothing, nothing, IntakeSettings())  # type: ignore[arg-type]  # only its table is read
+    return table(("Path", "Answers"), (
+        (code(route.path), (route.endpoint.__doc__ or "").strip())
+        for route in pages.routes() if "{" not in route.path))
 
 
 # Config.
@@ -297,6 +308,7 @@ def drops() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
+    "link-pages": link_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
     "config-service": lambda: keys_of(SERVICE_KEYS, Status.OURS, Status.ORIGINAL),

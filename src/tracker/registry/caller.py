@@ -20,7 +20,7 @@ class CallRefused(RequestRefused):
     """The office refused a call; `told` is all that it said."""
 
     def __init__(self, told: Told) -> None:
-        super().__init__(told.status, told.code, told.message, told.field)
+        super().__init__(told.status, told.code, told.message, told.field, told.retry)
         self.told = told
 
 

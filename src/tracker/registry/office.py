@@ -101,7 +101,7 @@ class Office:
                         error.rejected)
         except RequestRefused as error:
             return Told(error.status, b"null", error.code, error.message, error.field,
-                        retry=getattr(error, "retry", 0))
+                        retry=error.retry)
         except sqlite3.Error as error:
             log.error("the registry cannot be written", error=str(error))  # noqa: TRY400 - no trace needed
             return Told(503, b"null", "unavailable", "Nothing was changed; try again later.",
@@ -207,7 +207,10 @@ class Office:
         wait = self._attempts.wait(who.uid, who.address)
         if wait > 0 or self._hashes >= _WAITING:
             self.logins["slowed"] += 1
-            raise _Slowed(max(1, round(wait + 0.5)))
+            seconds = max(1, round(wait + 0.5))
+            raise RequestRefused(429, "too_many_attempts", "Too many wrong passwords of this"
+                                 f" account or address; try again in {seconds} seconds, or use a"
+                                 " key.", retry=seconds)
         self._attempts.failed(who.uid, who.address)  # until it is known to be right
         loop = asyncio.get_running_loop()
         holder = await loop.run_in_executor(self._writing, self._accounts.by_uid, who.uid,
@@ -236,15 +239,6 @@ class Office:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
-
-
-class _Slowed(RequestRefused):
-    """Too many tries; `retry` is in how many seconds to come again."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(429, "too_many_attempts", "Too many wrong passwords of this account or"
-                         f" address; try again in {seconds} seconds, or use a key.")
-        self.retry = seconds
 
 
 def _tried(stored: str, password: str) -> bool:

@@ -172,11 +172,10 @@ def refused(error: RequestRefused) -> Response:
     body: dict[str, Any] = {"error": {"code": error.code, "message": error.message,
                                       "field": error.field}}
     headers = {"cache-control": "no-store"}
-    if isinstance(error, CallRefused):
-        if error.told.rejected:
-            body["rejected"] = error.told.rejected
-        if error.told.retry:
-            headers["retry-after"] = str(error.told.retry)
+    if isinstance(error, CallRefused) and error.told.rejected:
+        body["rejected"] = error.told.rejected
+    if error.retry or error.status == 503:
+        headers["retry-after"] = str(error.retry or 1)
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="tracker"'
     if error.status in {408, 413}:
