@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -78,6 +79,7 @@ class Landing:
             self.files, self.couriers,
             frozenset(store.name for store in settings.stores if store.critical),
             settings.spool, data / "spool")
+        self.logins: Counter[str] = Counter()  # replaced by the registry's writer's
         self._changes_wait: str | None = None
         self._stop_sealing = threading.Event()
         self._stop_carrying = threading.Event()
@@ -88,7 +90,7 @@ class Landing:
         """Start all threads."""
         report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
                         self.sequencer, self.couriers, self.files, self.gate,
-                        self.retention)
+                        self.retention, lambda: dict(self.logins))
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
@@ -235,6 +237,8 @@ async def _serve(landing: Landing, inside: socket.socket | None, calls: socket.s
     asked = Inside(landing.flush, readers)
     server = await asyncio.start_unix_server(asked.answer, sock=inside) if inside else None
     office = _office(landing.settings)
+    if office is not None:
+        landing.logins = office.logins
     taking = await asyncio.start_unix_server(
         office.answer if office is not None else _hang_up, sock=calls) if calls else None
     await stop.wait()

@@ -1,6 +1,7 @@
 """Web addresses that a browser is sent to: taken apart, judged, and put together anew."""
 
 import re
+from ipaddress import IPv6Address
 
 _URL = re.compile(rb"(?i)(https?)://([^/?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(r"([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])\.?(:[0-9]{1,5})?")
@@ -33,9 +34,20 @@ def split(url: bytes) -> tuple[bytes, str, str, bytes] | str:
     if b"@" in authority or b"\\" in authority:  # browsers end the host at a backslash
         return "holds a user name or a backslash before its path"
     place = _HOST.fullmatch(ascii_host(authority.decode("utf-8", "replace")))
-    if place is None:
+    if place is None or not _is_address(place[1]):
         return "has no valid host"
     return scheme.lower(), place[1], place[2] or "", safe(rest)
+
+
+def _is_address(host: str) -> bool:
+    """Whether what stands in brackets is an address; another host is not asked."""
+    if not host.startswith("["):
+        return True
+    try:
+        IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def safe(text: bytes) -> bytes:
