@@ -399,7 +399,33 @@ def test_two_who_make_the_same_link_at_once_make_one(served: Registry) -> None:
     assert 1 == len(served.ask(FindLinks(served.who, "go.example")))
 
 
+def test_a_fault_at_one_call_is_told_and_the_next_is_answered(
+        served: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.delattr(served.office, "_links")
+        with pytest.raises(CallRefused) as refused:
+            asyncio.run(Caller(served.places).ask(FindLinks(served.who, "go.example")))
+        assert (500, "internal_error") == (refused.value.status, refused.value.code)
+    assert 200 == asyncio.run(Caller(served.places).ask(FindLinks(served.who, "a.example"))).status
+
+
 # The file.
+
+
+def test_on_a_full_disk_nothing_is_changed_and_later_it_is(served: Registry) -> None:
+    database = served.office.database
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {pages}")
+    wishes = [Wish(f"https://go.example/{n}", "https://a.example/") for n in range(1_000)]
+    caller = Caller(served.places)
+
+    with pytest.raises(CallRefused) as refused:
+        asyncio.run(caller.ask(PutLinks(served.who, wishes)))
+    assert (503, "unavailable", 1) == (refused.value.status, refused.value.code,
+                                       refused.value.retry)
+    database.execute("PRAGMA max_page_count = 1000000")
+    assert [] == served.ask(FindLinks(served.who, "go.example"))
+    assert 201 == asyncio.run(caller.ask(PutLinks(served.who, wishes))).status
 
 
 @pytest.mark.parametrize("content", [b"noise" * 1000, b"SQLite format 3\0" + b"\xff" * 4000])

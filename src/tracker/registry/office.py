@@ -106,6 +106,9 @@ class Office:
             log.error("the registry cannot be written", error=str(error))  # noqa: TRY400 - no trace needed
             return Told(503, b"null", "unavailable", "Nothing was changed; try again later.",
                         retry=1)
+        except Exception:  # one call's fault is not the next one's
+            log.exception("a call failed")
+            return Told(500, b"null", "internal_error", "The tracker failed at this request.")
 
     async def take(self, call: Call) -> Told:
         """Do what a call asks; raises `RequestRefused`."""
