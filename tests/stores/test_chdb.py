@@ -32,7 +32,8 @@ store.open()
 summed = "hits reqs ips dailies referrers browsers counters".split()
 queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
 queries |= {name: f"SELECT count() AS n FROM sfpla.{name}"
-            for name in ("events", "accounting", "payments", "logs")}
+            for name in ("events", "accounting", "payments", "logs",
+                         "redirects_store", "redirect_history")}
 queries |= {name: f"SELECT uniqExact({key}) AS n FROM sfpla.{name}"
             for name, key in (("hosts", "hostname"), ("emails", "ehash"))}
 queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
@@ -64,7 +65,8 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
     counted = subprocess.run([sys.executable, "-c", COUNT, str(tmp_path / "db")],
                              check=True, capture_output=True, text=True, timeout=60).stdout
     once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "counters", "events", "once")
-    none = dict.fromkeys(("hosts", "emails", "payments", "logs"), 0)
+    none = dict.fromkeys(("hosts", "emails", "payments", "logs",
+                           "redirects_store", "redirect_history"), 0)
     expected = none | dict.fromkeys(once, BATCHES * ROWS)
     assert expected | {"accounting": BATCHES} == json.loads(counted)
     assert kills > 0
@@ -150,7 +152,8 @@ for row in found:
 """
 
 
-@pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs"])
+@pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs",
+                                    "redirects_store,redirect_history"])
 def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
     make_batch(tmp_path, 1, EVERYWHERE)
