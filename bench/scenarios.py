@@ -16,13 +16,14 @@ from bench.measures.messages import packed, text
 from bench.measures.race import race, race_of_log
 from bench.measures.resources import memory_at_rest, memory_under_load, start_up
 from bench.measures.rivals import rivals
+from bench.measures.short import CLICK, short
 from bench.measures.size import bytes_per_event
 from bench.measures.soak import soak
 from bench.measures.sustain import sustain
 from bench.measures.workers import two_workers
 from bench.peers import table as peers
 from bench.rig import payloads
-from bench.rig.scenario import PIXEL, Requests, Scenario
+from bench.rig.scenario import PIXEL, TUPLES, Requests, Scenario
 
 _ONE = Requests()
 _CLOSING = Requests(headers=payloads.JSON_HEADERS + "Connection: close\n")
@@ -47,7 +48,9 @@ SCENARIOS: tuple[Scenario, ...] = (
              Requests(headers=payloads.BROWSER_HEADERS), floor=0.40, goal=0.55, rounds=3,
              smoke=False),
     Scenario("get-tuples", "One event in the pairs of a path: GET /tr/v1/tr/key/value/…", race,
-             Requests("GET", payloads.TUPLES, body=str, headers=""), rounds=3, seconds=2),
+             TUPLES, rounds=3, seconds=2),
+    Scenario("short-url", "A click on a short URL, beside GETs of get-tuples.", short, CLICK,
+             unit="of GET /tr/", floor=0.8, rounds=3, seconds=2),
     Scenario("pixel", "A GIF of one pixel with an event in its query.", race, PIXEL, rounds=3,
              seconds=2),
     Scenario("mixed", "The requests of a web server's log, two of three as JSON, each with an id"

@@ -31,8 +31,10 @@ from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
+from tracker.settings import IntakeSettings
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
+from tracker.web.links import LinkPages
 from tracker.web.ppi import Ppi
 
 PAGES = Path(__file__).parent
@@ -78,6 +80,15 @@ def pages() -> str:
     routes = [route for route in routes if not route.path.endswith(("/", "}"))]
     return table(("Path", "Answers"), (
         (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))
+
+
+def link_pages() -> str:
+    """The paths for short URLs."""
+    nothing = SimpleNamespace()
+    pages = LinkPages(nothing, nothing, nothing, IntakeSettings())  # type: ignore[arg-type]  # only its table is read
+    return table(("Path", "Answers"), (
+        (code(route.path), (route.endpoint.__doc__ or "").strip())
+        for route in pages.routes() if "{" not in route.path))
 
 
 # Config.
@@ -302,6 +313,7 @@ def drops() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
+    "link-pages": link_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
     "config-service": lambda: keys_of(SERVICE_KEYS, Status.OURS, Status.ORIGINAL),

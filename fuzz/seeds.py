@@ -166,6 +166,14 @@ def redirects() -> list[bytes]:
             b"https://[::1]/", b"//shop.example/"]
 
 
+def loads() -> list[bytes]:
+    """Short URLs as they are asked for."""
+    one = (b'{"urlfrom":"https://go.example/s","urlto":"https://a.example/","expires":null,'
+           b'"max_clicks":3,"pass_query":true,"oid":"o"}')
+    return [one, b"[" + one + b"]", b'[{"urlfrom":1}]', b'{"urlfrom":"a","expire":1}',
+            b'urlfrom,urlto,max_clicks\nhttps://go.example/s,"https://a.example/?a,b",5\n']
+
+
 def objects() -> list[bytes]:
     """Two objects, one a line: an event, and the one in its `params`."""
     return [b'{"a.b":1,"a":{"b":2,"c.d":3},"a_":"5"}\n{"a":1,"a_":2}',

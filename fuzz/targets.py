@@ -5,7 +5,17 @@ hold; `seeds` one in `fuzz/seeds.py`.
 """
 
 from fuzz import seeds
-from fuzz.checks import config, door, intake, places, query, refine, spool, websocket
+from fuzz.checks import (
+    config,
+    door,
+    intake,
+    links,
+    places,
+    query,
+    refine,
+    spool,
+    websocket,
+)
 from fuzz.target import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -33,6 +43,10 @@ TARGETS: tuple[Target, ...] = (
            intake.check_addresses, seeds.addresses),
     Target("redirects", "redirect targets: only to hosts that are allowed, as a browser reads them",
            intake.check_redirects, seeds.redirects),
+    Target("shorturls", "short URLs and where they lead: one spelling, nothing unsafe, no circle",
+           links.check_urls, seeds.redirects),
+    Target("loads", "bodies that ask for short URLs, JSON and CSV", links.check_loads,
+           seeds.loads),
     Target("codings", "content codings: never more than the bound; what was packed comes back",
            intake.check_codings, seeds.codings),
     Target("refine", "the whole Refinery over one hit: every event a row or a dead letter, `params`"

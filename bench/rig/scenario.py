@@ -31,6 +31,9 @@ class Requests:
     events: int = 1
 
 
+TUPLES = Requests("GET", payloads.TUPLES, body=str, headers="")
+"""An event in the pairs of a path."""
+
 PIXEL = Requests("GET", payloads.PIXEL + "?vid=v1&ename=open&etyp=mail", body=str, headers="")
 """An event in the query of a GIF of one pixel."""
 

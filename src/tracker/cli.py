@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tracker import __version__, commands
 from tracker.errors import TrackerError
+from tracker.registry.calls import ACCOUNT_ACTIONS, SCOPES
 
 Command = Callable[[argparse.Namespace], int]
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-NAMES = ("serve", "check", "status", "sql", "client", "replay", "schema")
+NAMES = ("serve", "check", "status", "sql", "client", "replay", "schema", "account")
 
 _ABOUT = """Self-hosted user telemetry: events in, nothing lost, answers out.
 
@@ -61,6 +62,14 @@ _EXAMPLES = {
   tracker schema verify                   compare the database with what it should be
   tracker schema apply                    bring the database up to date, without a start
   tracker schema drop --yes               remove the database and all its rows""",
+    "account": """examples:
+  tracker account add anna                asks for a password
+  tracker account add shop --scope redirects --host go.shop.example --no-password
+  tracker account key shop --name poster  prints a key, once
+  tracker account list                    accounts and their keys, without secrets
+  tracker account disable anna
+  tracker account password anna < file    the first line of standard input
+  tracker account revoke k1f2e3d4c        a key, by its id""",
 }
 
 
@@ -126,6 +135,8 @@ def parser() -> argparse.ArgumentParser:
                      "list, show and send again what was set aside"))
     _schema(_command(subparsers, "schema", commands.schema,
                      "show, print or apply the tables"))
+    _account(_command(subparsers, "account", commands.account,
+                      "who may change short URLs, and by which keys"))
     return whole
 
 
@@ -219,4 +230,21 @@ def _schema(made: argparse.ArgumentParser) -> None:
     made.add_argument("--yes", action="store_true", help="drop without asking")
     made.add_argument("--store", default="chdb", choices=("chdb", "duckdb"),
                       help="dialect (default: chdb)")
+    _config_option(made)
+
+
+def _account(made: argparse.ArgumentParser) -> None:
+    made.add_argument("action", choices=ACCOUNT_ACTIONS)
+    made.add_argument("who", nargs="?", metavar="UID | KEY-ID",
+                      help="the account, or for revoke the key (default for add: a random UUID)")
+    made.add_argument("--scope", action="append", default=[], choices=SCOPES,
+                      help="what it may; may be given often (default: redirects and read; of a"
+                           " key: all that its account may)")
+    made.add_argument("--host", action="append", default=[], metavar="NAME",
+                      help="with add: a host whose short URLs it may change (default: all)")
+    made.add_argument("--name", default="", help="what people call it")
+    made.add_argument("--expires", default=None, metavar="TIME",
+                      help="when it ends (ISO 8601; default: never)")
+    made.add_argument("--no-password", action="store_true",
+                      help="with add: it is used by keys alone")
     _config_option(made)

@@ -263,6 +263,13 @@ def _drop(database: "Statements", data: Path, *, sure: bool) -> int:
     return 0
 
 
+def account(parsed: argparse.Namespace) -> int:
+    """Add, list and change accounts and keys."""
+    from tracker.accountwork import account as work  # noqa: PLC0415 - as above
+
+    return work(parsed, load(parsed.config, os.environ))
+
+
 def _ddl(store: str) -> list[str]:
     if store == "duckdb":
         from tracker.schema import duckdb  # noqa: PLC0415

@@ -37,6 +37,9 @@ from tracker.metrics import (
     read_store,
 )
 from tracker.places import Places
+from tracker.registry.book import Book
+from tracker.registry.caller import Caller
+from tracker.registry.mark import Mark
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
 from tracker.web.agreements import Agreements
@@ -91,7 +94,10 @@ class Edge:
         """Open the spool, then the door."""
         loop = asyncio.get_running_loop()
         settings = self.settings
-        intake = Intake(settings.intake, new_tail())
+        places = Places(settings.data_directory)
+        self.book = Book(places.registry, Mark(places.mark))
+        self.book.refresh()
+        intake = Intake(settings.intake, new_tail(), links=self.book)
         self.door = Door(settings.door, intake, settings.intake.api_version, loop)
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
                            self.door.deliver, soon=loop.call_soon)
@@ -103,7 +109,8 @@ class Edge:
         ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
                   Agreements(settings.query),
                   Laws(self.door, settings.data_directory, intake.stamp))
-        app = application(self.door, intake, settings.intake, overview, time.time, ppi)
+        app = application(self.door, intake, settings.intake, overview, time.time, ppi,
+                          Caller(places))
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
         await self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]
@@ -131,6 +138,7 @@ class Edge:
         await self.door.stop(self.settings.stop_seconds * 0.8)
         await asyncio.sleep(0)  # what was appended last is handed to the spool's thread
         await asyncio.to_thread(self.spool.close)
+        self.book.close()
         await self._aside(self._file.write, self.snapshot())
         self._looker.shutdown()
 
@@ -152,6 +160,7 @@ class Edge:
         """
         if self.spool.is_broken:
             os._exit(1)  # the log says why; a new process answers again within a second
+        self.book.look()
         self.spool.block(await self._aside(self._spent))
         with contextlib.suppress(OSError):  # a full disk: the spool says so
             await self._aside(self._file.write, self.snapshot())

@@ -18,11 +18,13 @@ class Route(IntEnum):
     PUB = 6
     LTV = 7
     WS = 8
+    SHORT = 9
     AGREE = 10
     LAWS = 11
+    LINK = 12  # a change of a short URL
 
 
-OWN = frozenset({Route.LAWS})
+OWN = frozenset({Route.LAWS, Route.LINK})
 """Hits that the tracker makes itself; no client can."""
 
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE, Route.LAWS})

@@ -11,6 +11,7 @@ class RowKind(StrEnum):
     AGREEMENT = "agreement"  # what a visitor consents to
     JURISDICTION = "jurisdiction"  # a law, from the list of the tracker
     LOG = "log"  # a line that a service sent
+    LINK = "link"  # a short URL was made, changed or deleted
 
 
 EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT})

@@ -110,10 +110,14 @@ class QueryCounts(msgspec.Struct):
 
 
 class LandingCounts(msgspec.Struct):
-    """All counters of the store process: they only grow, and outlive its restart."""
+    """All counters of the store process: they only grow, and outlive its restart.
+
+    `logins` are calls of the registry by what came of their key or password.
+    """
 
     sequencer: SequencerCounts = msgspec.field(default_factory=SequencerCounts)
     stores: dict[str, StoreCounts] = {}
+    logins: dict[str, int] = {}
 
 
 class Accounting(msgspec.Struct):

@@ -102,6 +102,15 @@ LINE = {"kind": "log", "oid": "o1", "params": {"a": 1}, "extra": json.dumps([
      "topic": "t", "msg": "it's \"new\""}])}
 
 
+def link(urlto: str, moment: str, **values: Any) -> dict[str, Any]:
+    """A change of the short URL go.example/s."""
+    return {"kind": "link", "oid": "o1", "hhash": "h", "extra": json.dumps([
+        {"key": "go.example/s", "urlfrom": "https://go.example/s", "hostfrom": "go.example",
+         "slugfrom": "/s", "urlto": urlto, "hostto": "", "pathto": "", "searchto": "",
+         "updater": "anna", "created_at": "2026-03-01 12:00:00.000", "updated_at": moment}]),
+        **values}
+
+
 def counts(kept: Kept) -> dict[str, int]:
     """How much each derived table says happened."""
     found = {}
@@ -313,3 +322,26 @@ def test_a_batch_file_from_before_there_were_kinds_lands(kept: Kept, made: Make)
 
     assert 1 == events(kept)
     assert ONCE == counts(kept)
+
+
+def test_a_change_of_a_link_is_a_row_of_both_its_tables(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [link("https://a.example/", "2026-03-01 12:00:00.000"), VISIT,
+                             link("https://b.example/", "2026-03-01 12:00:00.001")], others=2))
+
+    assert 1 == events(kept)
+    assert [("go.example/s", "https://b.example/", "h", "o1", "anna")] == [
+        tuple(row.values()) for row in kept.rows(
+            "SELECT urlfrom, urlto, hhash, oid, updater FROM sfpla.redirects")]
+    assert [("https://go.example/s", "https://a.example/", "/s", 1),
+            ("https://go.example/s", "https://b.example/", "/s", 1)] == [
+        (row["urlfrom"], row["urlto"], row["slugfrom"], int(row["batch"])) for row in kept.rows(
+            "SELECT urlfrom, urlto, slugfrom, batch FROM sfpla.redirect_history"
+            " ORDER BY updated_at")]
+
+
+def test_a_deleted_link_is_none_of_the_redirects(kept: Kept, made: Make) -> None:
+    for n, urlto in enumerate(("https://a.example/", ""), 1):
+        kept.store.land(made(n, [link(urlto, f"2026-03-01 12:00:00.00{n}")]))
+
+    assert [] == kept.rows("SELECT urlfrom FROM sfpla.redirects")
+    assert 2 == int(kept.rows("SELECT count(*) AS n FROM sfpla.redirect_history")[0]["n"])

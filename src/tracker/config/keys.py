@@ -138,7 +138,8 @@ KEYS: tuple[Key, ...] = (
     # Requests
     Key("ApiVersion", Form.INTEGER, _INTAKE.api_version, "The `v1` in paths.", least=0),
     Key("AllowOrigin", Form.TEXT, _INTAKE.allow_origin, "Origin that scripts may send from."),
-    Key("Domains", Form.TEXTS, (), "Hosts that redirects may lead to."),
+    Key("Domains", Form.TEXTS, (), "Hosts that redirects may lead to, and short links not:"
+        " they can be linked to directly."),
     Key("DefaultRedirect", Form.TEXT, "", "Where a redirect without target leads."),
     Key("StaticDirectory", Form.TEXT, "", "Files to serve; empty is none."),
     _ours("TrustedProxies", Form.TEXTS, (), "Networks (CIDR) whose word on the client's address and"

@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
             words = data.split(b" ", 2)
             if (len(words) == 3 and words[2].startswith(b"HTTP/1.1\r\n")
                     and b"\r" not in words[1] and b"\n" not in words[1]):
-                route = door.route(words[1])
+                route = door.route(words[1], words[2])
                 framing = door.framing
                 if route is not None and framing.judge(data) is WHOLE:
                     self._http10 = False
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
         self._searched = 0
         self.age = 0.0
         words = self._buffer[:self._buffer.find(b"\r\n")].split(b" ")
-        route = self._door.route(words[1]) if len(words) == 3 else None
+        route = self._door.route(words[1], self._buffer[:end]) if len(words) == 3 else None
         self._route = route or ""
         if end > self._door.settings.header_bytes or sum(map(len, words)) > LINE_BYTES:
             self._refuse_head()

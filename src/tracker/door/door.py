@@ -31,6 +31,9 @@ TURN_SECONDS = 1.0
 
 RETRY = (b"retry-after", b"1")
 
+SHORT = "short"
+"""What short URLs are counted under, beside the names of tracking routes."""
+
 log = structlog.get_logger("tracker.door")
 
 
@@ -76,6 +79,7 @@ class Door:
         self.streams = intake.streams
         self._open_stream = intake.open_stream
         self.soon = loop.call_soon
+        self.links = intake.links
         self._refusal = intake.refusal
         self.stopping = False
         self.date = http_date()  # of answers; the sweep keeps it right
@@ -107,13 +111,20 @@ class Door:
 
     # Requests.
 
-    def route(self, target: bytes) -> str | None:
-        """The name of the tracking route of a raw target."""
+    def route(self, target: bytes, head: bytes) -> str | None:
+        """The name of the tracking route of a raw target; that of short URLs where it is one.
+
+        `head` holds the header lines, which name the host. One of which clicks are limited is
+        left to the application, as its clicks are counted elsewhere.
+        """
         name = self._exact.get(target)
         if name is not None:
             return name
         found = self._routes.find(target.partition(b"?")[0])
-        return None if found is None else self._names.get(found[0])
+        if found is not None:
+            return self._names.get(found[0])
+        link = self.links.find(target, head)
+        return None if link is None or link.limited else SHORT
 
     def count(self, route: str, status: int) -> None:
         """Count one answer."""

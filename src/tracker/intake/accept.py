@@ -18,6 +18,7 @@ from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
 from tracker.intake.stream import Stream, Streams
 from tracker.intake.ticks import Ticks
+from tracker.registry.book import Links, NoLinks
 from tracker.routes import METHODS, RouteMap
 from tracker.settings import IntakeSettings
 
@@ -32,16 +33,19 @@ class Intake:
     """Accepts or refuses tracking requests; knows no socket and no disk."""
 
     def __init__(self, settings: IntakeSettings, tail: bytes,
-                 clock: Callable[[], int] = time.time_ns) -> None:
+                 clock: Callable[[], int] = time.time_ns, links: Links | None = None) -> None:
         self._settings = settings
         self._ticks = Ticks(tail, clock)
         self._routes = RouteMap(settings.api_version)
         self._bodies = BodyReader(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
-        self._redirects = Redirects(settings.domains, settings.default_redirect)
+        self.links: Links = NoLinks() if links is None else links
+        self._redirects = Redirects(settings.domains, settings.default_redirect,
+                                    self.links.leads_to)
         self._book = AnswerBook(settings.allow_origin)
         self.streams = Streams(self._bodies, self._ticks, self._book, settings.ignore_query_key)
-        self._plain_target = f"/tr/v{settings.api_version}/tr/".encode()
+        self._prefix = f"/tr/v{settings.api_version}/".encode()
+        self._plain_target = self._prefix + b"tr/"
         self._turning = self._turning_fields()
         special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
         self._has_special_field = re.compile(rb"\n(?:%b)[ \t]*:" % special).search
@@ -115,6 +119,8 @@ class Intake:
 
     def _accept_any(self, request: Request) -> Accepted | Answer:
         """Every case, step by step."""
+        if not request.target.startswith(self._prefix):
+            return self._follow(request)
         arrival = self._arrival(request)
         answers = self._answers(arrival)
         if request.method == b"OPTIONS":
@@ -159,9 +165,37 @@ class Intake:
             raise RequestRefused(405, "method_not_allowed", f"Tracking routes take {ALLOWED}.")
         most = self._settings.keys_per_event
         if query.count(b"&") >= most or path.count(b"/") > 2 * most:
-            raise RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")
+            raise too_many_keys(most)
         line, feed, fields = request.head.partition(b"\n")
         return Arrival(request.method, *found, query, line, self._heads.of(feed + fields))
+
+    def _follow(self, request: Request) -> Accepted | Answer:
+        """A short URL: the click is a hit that says what the link does."""
+        link = self.links.find(request.target, request.head)
+        if link is None:
+            raise RequestRefused(404, "not_found", "There is nothing at this path.")
+        if request.method not in METHODS:
+            raise RequestRefused(405, "method_not_allowed", f"Short URLs take {ALLOWED}.")
+        query = request.target.partition(b"?")[2]
+        if query.count(b"&") >= self._settings.keys_per_event:
+            raise too_many_keys(self._settings.keys_per_event)
+        line, feed, fields = request.head.partition(b"\n")
+        arrival = Arrival(request.method, Route.SHORT, b"", query, line,
+                          self._heads.of(feed + fields))
+        answers = self._answers(arrival)
+        if request.method == b"OPTIONS":
+            return answers.preflight
+        received, hit_id = self._ticks.take(1)
+        if link.expires is not None and received >= link.expires * 1_000_000:
+            raise RequestRefused(410, "link_expired", "This short URL has expired.")
+        location = link.to(query)
+        if request.method == b"HEAD":
+            return answers.redirect(location).without_body()
+        body = Body(link.body, Shape.OBJECT, [], [])
+        hit = Hit(hit_id, received, Route.SHORT, self._address(request, arrival),
+                  line + arrival.head.scrubbed(), link.body, Shape.OBJECT, 1, (), request.secure)
+        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
+        return Accepted(encode_hit(hit), reply.answer(answers, request.secure), 1)
 
     def _answers(self, arrival: Arrival) -> Answers:
         if not self._book.by_origin:
@@ -221,3 +255,8 @@ class Intake:
             answers = self._book.of(Head(head).first(b"origin"))
         answer = answers.refusal(error)
         return answer.without_body() if head.startswith(b"HEAD ") else answer
+
+
+def too_many_keys(most: int) -> RequestRefused:
+    """The path or the query has more than `most` values."""
+    return RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")

@@ -7,6 +7,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 REASONS = {
     200: b"OK", 204: b"No Content", 207: b"Multi-Status", 302: b"Found", 400: b"Bad Request",
     403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed", 408: b"Request Timeout",
+    410: b"Gone",
     413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
     426: b"Upgrade Required", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
     500: b"Internal Server Error", 503: b"Service Unavailable",

@@ -25,6 +25,7 @@ class Fields(NamedTuple):
     agent: str
     language: str
     values: Values
+    referrer: str = ""
 
 
 def read_line(line: bytes, ignore_query_key: str, tuples: bool) -> Values:
@@ -124,7 +125,7 @@ def together(headers: Iterable[Header]) -> Fields:
     if _USER_COOKIE in values:
         values = {**values.pop(_USER_COOKIE), **values}
     return Fields(found.get("host", ""), found.get("user-agent", ""),
-                  found.get("accept-language", ""), values)
+                  found.get("accept-language", ""), values, found.get("referer", ""))
 
 
 def read_header(line: bytes) -> Header | None:
@@ -178,4 +179,5 @@ _HEADERS: dict[bytes, Callable[[str], Any]] = {
     b"accept-language": read_language,
     b"cookie": read_cookies,
     b"user": read_user,
+    b"referer": str,
 }

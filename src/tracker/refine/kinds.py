@@ -12,16 +12,18 @@ from tracker.refine.arrays import repeated_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.laws import laws
+from tracker.refine.linkchanges import link_change
 from tracker.refine.payments import line_items
 
 _OF_ROUTE: dict[int, RowKind] = {
-    Route.LTV: RowKind.PAYMENT, Route.AGREE: RowKind.AGREEMENT, Route.LAWS: RowKind.JURISDICTION}
+    Route.LTV: RowKind.PAYMENT, Route.AGREE: RowKind.AGREEMENT, Route.LAWS: RowKind.JURISDICTION,
+    Route.LINK: RowKind.LINK}
 _TYPES: dict[RowKind, str] = {RowKind.PAYMENT: "payment"}
 """The `etyp` of events of a kind that bring none."""
 
 _MAKERS: dict[RowKind, Callable[[Frame, int], list[Values]]] = {
     RowKind.PAYMENT: line_items, RowKind.AGREEMENT: agreements,
-    RowKind.JURISDICTION: laws}
+    RowKind.JURISDICTION: laws, RowKind.LINK: link_change}
 """For each kind what the objects in `extra` are made by: of a row, when its columns are made."""
 
 _encoder = msgspec.json.Encoder()

@@ -14,7 +14,7 @@ from tracker.refine.refined import DeadLetter, Reason
 from tracker.settings import RefineSettings
 
 _NONE, _OBJECT, _ARRAY, _NDJSON, _FORM = map(int, Shape)
-_NAMED_PATHS = frozenset({Route.PUB, Route.AGREE, Route.LAWS})
+_NAMED_PATHS = frozenset({Route.PUB, Route.SHORT, Route.AGREE, Route.LAWS})
 
 _decode = msgspec.json.Decoder(Values).decode
 _decode_all = msgspec.json.Decoder(list[Values]).decode

@@ -179,10 +179,10 @@ def of_events(source: str) -> str:
 def feed(fed: Fed, source: str) -> str:
     """The query that makes the rows of a fed table, but for the columns of `BATCH`, of `source`."""
     shared, own = map(quoted, fed.shared), fed.own
-    structure = ", ".join(f"{quoted(column.name)} {_extracted(column)}" for column in own)
+    structure = ", ".join(f"{quoted(fed.key(column))} {_extracted(column)}" for column in own)
     items = f"JSONExtract(extra, {text(f'Array(Tuple({structure}))')})"
     names = [*(f"e.{name} AS {name}" for name in map(quoted, fed.shared)),
-             *(f"tupleElement(e.item, {text(column.name)}) AS {quoted(column.name)}"
+             *(f"tupleElement(e.item, {text(fed.key(column))}) AS {quoted(column.name)}"
                for column in own)]
     rows = (f"SELECT {', '.join(shared)}, arrayJoin({items}) AS item FROM {source}"
             f" WHERE kind = {text(fed.kind)}")

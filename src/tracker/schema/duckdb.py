@@ -88,9 +88,10 @@ def feed(fed: Fed, source: str) -> str:
 
     Takes sequencer and batch as parameters.
     """
-    structure = ", ".join(f'"{column.name}": {_extracted(column)}' for column in fed.own)
+    structure = ", ".join(f'"{fed.key(column)}": {_extracted(column)}' for column in fed.own)
     shared = ", ".join(map(quoted, fed.shared))
-    values = [*(_cast(fed.table.column(name)) for name in fed.shared), *map(_item, fed.own)]
+    values = [*(_cast(fed.table.column(name)) for name in fed.shared),
+              *(_item(column, fed.key(column)) for column in fed.own)]
     names = ", ".join(map(quoted, (*fed.shared, *(column.name for column in fed.own))))
     items = f"unnest(json_transform(extra, '[{{{structure}}}]')) AS item"
     return (f"INSERT INTO {fed.table.name} ({names}, sequencer, batch) SELECT {', '.join(values)},"
@@ -104,8 +105,8 @@ def _extracted(column: Column) -> str:
     return '"VARCHAR"' if column.kind is Kind.JSON else f'"{_TYPES[column.kind]}"'
 
 
-def _item(column: Column) -> str:
-    value = f"item.{quoted(column.name)}"
+def _item(column: Column, key: str) -> str:
+    value = f"item.{quoted(key)}"
     unknown = _UNKNOWN.get(column.kind)
     value = value if unknown is None else f"coalesce({value}, {unknown})"
     return f"CAST({value} AS JSON)" if column.kind is Kind.JSON else value

@@ -1,6 +1,7 @@
 """What tables and views are made of, as data: every dialect's statements come from these."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tracker.kinds import RowKind
@@ -92,13 +93,18 @@ class Fed:
     """A table fed from the rows of one kind in each batch: one row per object in their `extra`.
 
     `shared` names the columns that the batch's row itself has under the same name; all others are
-    keys of the object. Times in it are texts as `2026-01-31 23:59:59.123`, UTC; money is a text;
-    objects are texts of JSON.
+    keys of the object, by `keys` where they are called otherwise there. Times in it are texts as
+    `2026-01-31 23:59:59.123`, UTC; money is a text; objects are texts of JSON.
     """
 
     table: Table
     kind: RowKind
     shared: tuple[str, ...]
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self, column: Column) -> str:
+        """What a column is called in `extra`."""
+        return self.keys.get(column.name, column.name)
 
     @property
     def own(self) -> tuple[Column, ...]:

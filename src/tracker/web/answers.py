@@ -3,7 +3,10 @@
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
+
+from tracker.door.address import canonical
 
 JSON = "application/json"
 
@@ -11,6 +14,11 @@ JSON = "application/json"
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Any value as JSON."""
     return Response(msgspec.json.encode(value), status, headers, JSON)
+
+
+def peer_of(request: Request) -> str:
+    """The address at the other end of a request's socket."""
+    return canonical(request.client.host) if request.client else ""
 
 
 def error_answer(status: int, code: str, message: str,

@@ -82,6 +82,8 @@ class Exposition(Collector):
             yield from _sequencer(self._store)
             yield from _stores(self._store.counts)
             yield from _accounting(self._store)
+            yield _counters("logins", "Calls of the registry, by what came of their key or"
+                            " password.", "outcome", self._store.counts.logins)
         if self._query is not None:
             yield from _query(self._query)
         yield from self._store_states()

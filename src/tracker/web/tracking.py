@@ -23,7 +23,7 @@ class Tracking:
 
     def route(self, scope: Scope) -> str | None:
         """The name of the tracking route that a request is for."""
-        return self._door.route(target_of(scope))
+        return self._door.route(target_of(scope), head_of(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Record a request and answer it."""

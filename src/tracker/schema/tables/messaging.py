@@ -1,8 +1,9 @@
 """Short URLs, message threads and messages."""
 
+from tracker.kinds import RowKind
 from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Keep, Table, View
-from tracker.schema.tables.core import BATCH
+from tracker.schema.table import Fed, Keep, Table, View
+from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several
 
 _ORG = (
@@ -13,13 +14,14 @@ _ORG = (
 REDIRECTS = Table(
     "redirects_store", "Keeps `redirects`.",
     (
-        Column("hhash", Kind.WORD, "Hash of the host that was asked."),
+        Column("hhash", Kind.WORD, "Hash of the short URL's host."),
         Column("urlfrom", Kind.TEXT, "Short URL, as host/path."),
-        Column("urlto", Kind.TEXT, "Destination."),
+        Column("urlto", Kind.TEXT, "Destination; empty once the link is deleted."),
         *_ORG,
         Column("updated_at", Kind.TIME, "When it was last changed."),
         Column("updater", Kind.ID, "Who changed it.", personal=True),
         Column("created_at", Kind.TIME, "When it was made."),
+        EID,
         *BATCH,
     ),
     order=("urlfrom",), keep=Keep.NEWEST, version="updated_at")
@@ -32,9 +34,15 @@ REDIRECT_HISTORY = Table(
         *_ORG,
         Column("updater", Kind.ID, "Who changed it.", personal=True),
         Column("updated_at", Kind.TIME, "When it was changed."),
+        EID,
         *BATCH,
     ),
     order=("oid", "urlfrom", "updated_at"))
+
+FED = (
+    Fed(REDIRECTS, RowKind.LINK, ("hhash", "oid", "org", "eid"), {"urlfrom": "key"}),
+    Fed(REDIRECT_HISTORY, RowKind.LINK, ("oid", "org", "eid")),
+)
 
 _PEOPLE = (
     *_ORG,
@@ -142,7 +150,8 @@ def _latest(column: Column) -> str:
 
 
 VIEWS = (
-    View("redirects", "Short URLs and where they lead.", "redirects_store", "e.*", merged=True),
+    View("redirects", "Short URLs and where they lead.", "redirects_store", "e.*",
+         "WHERE e.urlto <> ''", merged=True),
     View("mthreads", "Message threads: the newest known value of each column.", "mthreads_store",
          ", ".join(("e.oid", "e.tid", *map(_latest, _THREAD), "min(e.created_at) AS created_at",
                     "max(e.created_at) AS updated_at")),
