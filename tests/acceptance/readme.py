@@ -67,6 +67,8 @@ class Shell:
         self._commands.mkdir()
         self._command("clickhouse", f'exec {sys.executable} -m tracker "$@" '
                       f"--config {tracker.folder / 'config.json'}")
+        self._command("tracker", f'exec {sys.executable} -m tracker "$@" '
+                      f"--config {tracker.folder / 'config.json'}")
         self._command("sleep", ":")  # what flushes waits by itself
         self._command("uuidgen", "exec cat /proc/sys/kernel/random/uuid")
 

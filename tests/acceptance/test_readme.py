@@ -37,9 +37,6 @@ NOT_RUN = {
 }
 
 NOT_YET = {
-    "List Shortened URLs for a site": "short URLs",
-    "Create a Shortened URL": "short URLs",
-    "4. Redirect/Short URL API": "short URLs",
     "8. WebSocket Streaming (LZ4 Compressed)": "run in Chromium by tests/clients",
     "9. Campaign/Message Thread Updates": "message threads",
 }
@@ -80,12 +77,12 @@ def test_no_example_is_forgotten() -> None:
     assert (NOT_RUN | NOT_YET).keys() <= examples().keys()
     assert run == {
         "REST Payload Example", "JSON Payload Example (Method:POST, Body)", "Failed Example",
-        "Good Example",
+        "Good Example", "List Shortened URLs for a site", "Create a Shortened URL",
         "Testing within ECS docker container", "Unit Tests (2)", "1. Track Event (Client-side)",
         "2. Track Event (Server-side)", "3. Track Lifetime Value (LTV)",
-        "5. Privacy/Agreement API", "6. Get Jurisdictions", "7. GeoIP Lookup",
-        "10. Health & Metrics Endpoints", "11. Batch Testing - High Volume",
-        "12. Complete End-to-End Test",
+        "4. Redirect/Short URL API", "5. Privacy/Agreement API", "6. Get Jurisdictions",
+        "7. GeoIP Lookup", "10. Health & Metrics Endpoints",
+        "11. Batch Testing - High Volume", "12. Complete End-to-End Test",
         "Cleaning up the database", "Querying the database", "Querying the database (2)"}
 
 
@@ -191,6 +188,40 @@ def parts(text: str, *marks: str) -> list[str]:
         found.append(head)
         text = mark + tail
     return [*found, text]
+
+
+@pytest.fixture(scope="module")
+def account(shell: Shell) -> str:
+    """The account of the examples, made first as our README says."""
+    shell.run(f"echo password | tracker account add {VID} --scope redirects --scope read")
+    return VID
+
+
+def test_redirects(tracker: TrackerProcess, shell: Shell, account: str) -> None:
+    create, listing, follow, verify = parts(
+        examples()["4. Redirect/Short URL API"].text, "# Get all", "# Test the", "# Verify")
+    made = json.loads(shell.run(create))
+    assert ("yourdomain.com", "/short") == (made["hostfrom"], made["slugfrom"])
+    short, long = "yourdomain.com/short", "https://example.com/long/path?utm_source=test"
+    listed = json.loads(shell.run(listing))["results"]
+    assert [long] == [link["urlto"] for link in listed]
+
+    once = "curl -sk -o /dev/null -w '%{http_code} %{redirect_url}'"  # example.com is far away
+    assert f"302 {long}" == shell.run(follow.replace("curl -k -L", once))
+    assert [[short, long], [short, long, account]] == [
+        [cell.removeprefix("https://") if cell.endswith("/short") else cell for cell in line]
+        for line in lines(shell.run(verify))]
+    (click,) = events(tracker, "ename = 'short_rdr'")
+    assert not click["server"]
+
+
+def test_redirects_of_a_site(shell: Shell, account: str) -> None:
+    made = json.loads(shell.run(examples()["Create a Shortened URL"].text))
+    assert "/test" == made["slugfrom"]
+
+    said = shell.run(examples()["List Shortened URLs for a site"].text)
+    (listed,) = json.loads(said)["results"]
+    assert made["urlto"] == listed["urlto"]
 
 
 def test_privacy(shell: Shell) -> None:

@@ -15,6 +15,8 @@ from tracker.weburl import safe
 _HOST = re.compile(rb"(?i)\nhost[ \t]*:[ \t]*([^\r\n]*)").search
 _CHANGED = """SELECT host, slug, folded, location, leads, body, pass_query, expires, max_clicks,
     deleted, change FROM links WHERE change > ? ORDER BY change"""
+_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ANY = "*"  # stands for every host, for who tries a link at this machine itself
 _LONGEST = 4_000  # bytes of a raw path; a slug has 1,000, each perhaps written as an escape
 
 
@@ -87,7 +89,8 @@ class Book:
         """The link of a raw target under the Host that `head` names, or None.
 
         `head` is any text that holds the header lines. An exact slug wins, else one that is alone
-        in being the same without case. A link without a port answers at every port.
+        in being the same without case. A link without a port answers at every port. At `localhost`
+        the links of all hosts can be tried, where a slug is alone.
         """
         self.look()
         if not self._links:
@@ -160,15 +163,17 @@ class Book:
             link = Link(host, slug, location, leads, body, bool(pass_query), expires,  # type: ignore[arg-type]  # columns are strict
                         most is not None)
             self._links[key] = link
-            self._folded.setdefault((host, low), []).append(link)
+            for name in (host, _ANY):
+                self._folded.setdefault((name, low), []).append(link)
             self._leads[link.leads] += 1
         self._change = change
 
     def _forget(self, link: Link, low: str) -> None:
-        links = self._folded[link.host, low]
-        links.remove(link)
-        if not links:
-            del self._folded[link.host, low]
+        for name in (link.host, _ANY):
+            links = self._folded[name, low]
+            links.remove(link)
+            if not links:
+                del self._folded[name, low]
         self._leads[link.leads] -= 1
         if not self._leads[link.leads]:
             del self._leads[link.leads]
@@ -194,4 +199,5 @@ def _names(host: bytes) -> list[str]:
         name, colon, port = text.partition(":")
         port = colon + port
     name = name.rstrip(".")
-    return [name + port, name] if port else [name]
+    names = [name + port, name] if port else [name]
+    return [*names, _ANY] if name in _LOCAL else names
