@@ -103,6 +103,8 @@ def test_a_host_in_the_path_must_be_that_of_the_link(registry: Registry) -> None
 
 @pytest.mark.parametrize(("more", "field"), [
     ({"urlto": ""}, "urlto"), ({"expires": "soon"}, "expires"), ({"expires": 10**18}, "expires"),
+    ({"expires": "0001-01-01T00:00:00+23:00"}, "expires"),
+    ({"expires": "9999-12-31T23:59:59-23:00"}, "expires"),
     ({"max_clicks": 0}, "max_clicks"), ({"max_clicks": -1}, "max_clicks"),
     ({"max_clicks": 1 << 60}, "max_clicks"), ({"oid": "x" * 201}, "oid"),
     ({"org": "ü" * 150}, "org"),
@@ -189,6 +191,14 @@ def test_each_change_leaves_one_note_without_secrets(registry: Registry) -> None
 
 
 # Who may.
+
+
+def test_an_account_of_an_address_may_use_its_ports(registry: Registry) -> None:
+    registry.ask(AddAccount("six", "", ("redirects",), hosts=("[2001:db8::1]",)))
+    who = Credential(ADDRESS, key=registry.ask(AddKey("six"))["key"])
+
+    assert registry.ask(PutLinks(who, [Wish("http://[2001:db8::1]:8080/s", "https://a.example/")],
+                                 "[2001:db8::1]"))
 
 
 def test_an_account_changes_only_its_hosts(registry: Registry) -> None:

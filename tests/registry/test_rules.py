@@ -159,6 +159,7 @@ def test_a_link_leads_to_web_addresses(urlto: str, location: str) -> None:
     ("https://go.example/s", "itself"),
     ("http://GO.example/S?x=1", "itself"),
     ("https://go.example/%73", "itself"),
+    ("https://go.example:8443/s", "itself"),
     ("https://shop.example/sale", "Domains"),
     ("https://go.example/tr/v1/rdr/?url=javascript:alert(1)", "`url` that"),
     ("https://go.example/tr/v1/rdr/?url=//evil.example", "`url` that"),

@@ -18,7 +18,25 @@ def test_one_link_is_read() -> None:
             "pass_query": True}
 
     assert Wish("https://a.example/s", "https://b.example/", expires=None, max_clicks=3,
-                pass_query=True, hostfrom=1, searchto=None) == read_one(json.dumps(body).encode())
+                pass_query=True) == read_one(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("field", ["max_clicks", "expires"])
+@pytest.mark.parametrize("number", [1 << 63, -(1 << 63) - 1, 10 ** 400])
+def test_numbers_that_no_message_can_hold_are_refused_by_name(field: str, number: int) -> None:
+    body = json.dumps({**ONE, field: number}).encode()
+    for refuses in (lambda: read_one(body), lambda: read_many(b"[%b]" % body, "")):
+        with pytest.raises(RequestRefused) as refused:
+            refuses()
+        assert (400, "link_refused", field) == (refused.value.status, refused.value.code,
+                                                refused.value.field)
+
+
+def test_what_is_derived_may_be_anything_as_it_is_not_read() -> None:
+    body = json.dumps({**ONE, "hostfrom": 10 ** 400, "pathto": [10 ** 400]}).encode()
+
+    assert Wish(**ONE) == read_one(body)
+    assert [Wish(**ONE)] == read_many(b"[%b]" % body, "application/json")
 
 
 @pytest.mark.parametrize(("body", "code", "field", "message"), [

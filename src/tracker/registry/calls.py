@@ -1,6 +1,6 @@
 """What workers and commands ask of the process that writes the registry, and what they are told."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,6 +12,9 @@ ACCOUNT_ACTIONS = ("add", "list", "disable", "enable", "password", "key", "revok
 
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""A number as messages between processes can hold it."""
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -34,8 +37,8 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oid: str | Unset = UNSET
     org: str | Unset = UNSET
     pass_query: bool | Unset = UNSET
-    expires: str | int | Unset | None = UNSET
-    max_clicks: int | Unset | None = UNSET
+    expires: str | Whole | Unset | None = UNSET
+    max_clicks: Whole | Unset | None = UNSET
     hostfrom: Any = UNSET
     slugfrom: Any = UNSET
     hostto: Any = UNSET

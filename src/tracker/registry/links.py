@@ -11,7 +11,14 @@ import msgspec
 
 from tracker.errors import RequestRefused
 from tracker.registry.calls import UNSET, Wish
-from tracker.registry.rules import Destination, ShortUrl, destination, place_of, short_url
+from tracker.registry.rules import (
+    Destination,
+    ShortUrl,
+    destination,
+    place_of,
+    short_url,
+    without_port,
+)
 
 MOST_AT_ONCE: Final = 10_000
 _TEXT_BYTES: Final = 200
@@ -40,7 +47,7 @@ class Actor:
 
     def may(self, host: str) -> bool:
         """Whether links of this host (with or without port) are the account's."""
-        return not self.hosts or host in self.hosts or host.partition(":")[0] in self.hosts
+        return not self.hosts or host in self.hosts or without_port(host) in self.hosts
 
 
 class Links:
@@ -124,7 +131,7 @@ class Links:
         host, low = place
         found = self._database.execute(
             "SELECT urlfrom FROM links WHERE host IN (?, ?) AND folded = ? AND NOT deleted",
-            (host, host.partition(":")[0], low)).fetchone()
+            (host, without_port(host), low)).fetchone()
         if found is not None:
             raise RequestRefused(400, "link_refused", "`urlto` leads to another short URL,"
                                  f" {found[0]}; name the place that one leads to.", "urlto")
@@ -231,15 +238,18 @@ def moment(value: str | int | None, field: str = "expires") -> int | None:
     if value is None or value == "":
         return None
     try:
-        if isinstance(value, int):
-            datetime.fromtimestamp(value / 1000, UTC)
-            return value
-        found = datetime.fromisoformat(value)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-        return int(found.timestamp() * 1000)
+        milliseconds = value if isinstance(value, int) else _milliseconds(value)
+        text_of(milliseconds)  # a zone can lead out of the years that there are
     except (ValueError, OverflowError, OSError):
         raise RequestRefused(400, "link_refused", f"`{field}` is no time; write"
                              " 2026-12-31T23:59:59Z, or milliseconds since 1970.", field) from None
+    return milliseconds
+
+
+def _milliseconds(text: str) -> int:
+    found = datetime.fromisoformat(text)
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+    return int(found.timestamp() * 1000)
 
 
 def _limit(value: int | None) -> int | None:
@@ -256,7 +266,7 @@ def _short(text: str, field: str) -> str:
 
 
 def _hold_host(source: ShortUrl, actor: Actor, host: str) -> None:
-    if host and host not in (source.host, source.host.partition(":")[0]):
+    if host and host not in (source.host, without_port(source.host)):
         raise RequestRefused(400, "link_refused", f"`urlfrom` is at {source.host}, but the path"
                              f" names {host}; make them equal.", "urlfrom")
     if not actor.may(source.host):

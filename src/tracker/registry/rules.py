@@ -24,6 +24,7 @@ _NOT_VALUES = frozenset({"url", "eid", "vid", "sid", "created", "time"})
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PORT = re.compile(r":[0-9]+\Z")
 _DEFAULT_PORTS = {b"http": ":80", b"https": ":443"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -140,8 +141,14 @@ def destination(text: str, source: ShortUrl, domains: frozenset[str],
 def same_place(location: bytes, source: ShortUrl) -> bool:
     """Whether a browser sent to `location` would ask for `source` again."""
     found = place_of(location)
-    return found is not None and found[1] == source.folded and found[0] in (
-        source.host, source.host.partition(":")[0])
+    return found is not None and found[1] == source.folded and (
+        found[0] in (source.host, without_port(source.host))
+        or without_port(found[0]) == source.host)  # which answers at every port
+
+
+def without_port(host: str) -> str:
+    """A host as a link names it, without its port."""
+    return _PORT.sub("", host)
 
 
 def place_of(location: bytes) -> tuple[str, str] | None:
