@@ -66,6 +66,24 @@ def test_who_was_right_is_forgiven_but_not_what_else_came_from_there() -> None:
     assert 1 == attempts.wait("other", "192.0.2.1")
 
 
+def test_who_is_right_again_and_again_does_not_make_the_address_wait_anew() -> None:
+    clock = Clock()
+    attempts = Attempts(clock)
+    for _ in range(10):
+        attempts.failed("anna", "192.0.2.1")
+    clock.now += 32
+    waits = []
+    for _ in range(3):
+        waits.append(attempts.wait("anna", "192.0.2.1"))
+        attempts.failed("anna", "192.0.2.1")  # until it is known to be right
+        attempts.succeeded("anna", "192.0.2.1")
+        clock.now += 1
+
+    assert [0, 0, 0] == waits
+    attempts.failed("ben", "192.0.2.1")
+    assert 64 == attempts.wait("other", "192.0.2.1")
+
+
 @pytest.mark.parametrize(("one", "other", "same"), [
     ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
     ("2001:db8:1:2::1", "2001:db8:1:3::1", False),

@@ -19,6 +19,7 @@ _HASHER = PasswordHasher(time_cost=3, memory_cost=64 << 10, parallelism=1)
 
 _FREE_TRIES: Final = 5
 _REMEMBERED: Final = 10_000
+_NONE: Final = (0, 0.0, 0.0)  # how many, when the last was, and when the one before
 _LONGEST_ADDRESS: Final = 900.0  # seconds that an address waits at most
 _LONGEST_ACCOUNT: Final = 30.0  # less, as others can make an account wait
 
@@ -65,7 +66,7 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._failures: OrderedDict[str, tuple[int, float, float]] = OrderedDict()
 
     def wait(self, uid: str, address: str) -> float:
         """Seconds until the next try is looked at; 0 is now."""
@@ -76,25 +77,26 @@ class Attempts:
     def failed(self, uid: str, address: str) -> None:
         """A try was in vain."""
         for name in (_account(uid), _network(address)):
-            count, _ = self._failures.pop(name, (0, 0.0))
-            self._failures[name] = (count + 1, self._clock())
+            count, last, _ = self._failures.pop(name, _NONE)
+            self._failures[name] = (count + 1, self._clock(), last)
         while len(self._failures) > _REMEMBERED:
             self._failures.popitem(last=False)
 
     def succeeded(self, uid: str, address: str) -> None:
         """That try was right: the account's failures are forgotten, of the address this one.
 
-        The others of an address stay: a guesser may have an account of his own.
+        The others of an address stay: a guesser may have an account of his own. They count from
+        when they were, so that who is right again and again does not wait for ever.
         """
         self._failures.pop(_account(uid), None)
-        count, last = self._failures.get(_network(address), (0, 0.0))
+        count, _, before = self._failures.get(_network(address), _NONE)
         if count > 1:
-            self._failures[_network(address)] = (count - 1, last)
+            self._failures[_network(address)] = (count - 1, before, before)
         else:
             self._failures.pop(_network(address), None)
 
     def _until(self, name: str, longest: float) -> float:
-        count, last = self._failures.get(name, (0, 0.0))
+        count, last, _ = self._failures.get(name, _NONE)
         if count < _FREE_TRIES:
             return 0.0
         until = last + min(2.0 ** min(count - _FREE_TRIES, 30), longest)
