@@ -38,6 +38,7 @@ ERRORS: dict[str, str] = {
     "message_too_large": "A message of a WebSocket unpacks to more bytes than a request may have."
                          " Send it in parts.",
     "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
+    "name_too_long": "`vid` and `oid` of a question for agreements may have 1,000 characters.",
     "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
     "not_one_agreement": "An agreement is one JSON object; send each by itself.",
     "not_authenticated": "No key and no account came with the request, or none that is known.",

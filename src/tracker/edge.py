@@ -107,7 +107,7 @@ class Edge:
                             settings.query.port is not None)
         asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
         ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
-                  Agreements(settings.query),
+                  Agreements(settings.query, Mark(self._run / "agreed")),
                   Laws(self.door, settings.data_directory, intake.stamp))
         app = application(self.door, intake, settings.intake, overview, time.time, ppi,
                           Caller(places))

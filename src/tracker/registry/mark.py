@@ -1,8 +1,8 @@
-"""One number in memory that all processes share: how often the links have changed.
+"""One number in memory that all processes share, as how often the links have changed.
 
-The writer raises it after a commit and before it answers; a worker compares it at every look-up,
-which costs less than a microsecond, and reads the database when it has moved. So what was answered
-with 201 is followed by every worker at once, and what was deleted by none.
+Of links the writer raises it after a commit and before it answers; a worker compares it at every
+look-up, which costs less than a microsecond, and reads the database when it has moved. So what was
+answered with 201 is followed by every worker at once, and what was deleted by none.
 """
 
 import mmap
@@ -32,6 +32,10 @@ class Mark:
     def move(self) -> None:
         """Say that something has changed; for the one process that writes."""
         self._view[0] = (self._view[0] + 1) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def put(self, number: int) -> None:
+        """Say another number; it is written whole, so several processes may."""
+        self._view[0] = number
 
     def close(self) -> None:
         """Let go of the memory."""

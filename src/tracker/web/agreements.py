@@ -8,9 +8,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tracker.errors import TrackerError
+from tracker.errors import RequestRefused, TrackerError
+from tracker.registry.mark import Mark
 from tracker.settings import QuerySettings
 
 CONCURRENT: Final = 2  # questions of one worker at once
@@ -38,13 +39,16 @@ class _Rows(msgspec.Struct):
 
 
 class Agreements:
-    """Asks the query port of this tracker."""
+    """Asks the query port of this tracker.
 
-    def __init__(self, settings: QuerySettings) -> None:
+    `last` is when any worker took an agreement, in nanoseconds of the machine's steady clock.
+    """
+
+    def __init__(self, settings: QuerySettings, last: Mark) -> None:
         self._settings = settings
+        self._last = last
         self._turns = asyncio.Semaphore(CONCURRENT)
         self._waiting = 0
-        self._agreed = float("-inf")
 
     def noting(self, tracking: ASGIApp) -> ASGIApp:
         """The same application; what it is sent can be read at once by `of`."""
@@ -52,14 +56,20 @@ class Agreements:
 
     def note(self) -> None:
         """An agreement came just now."""
-        self._agreed = time.monotonic()
+        self._last.put(time.monotonic_ns())
 
     async def of(self, vid: str, oid: str) -> list[dict[str, Any]]:
-        """The newest agreement of a visitor with each organisation; raises when it cannot be."""
+        """The newest agreement of a visitor with each organisation; raises when it cannot be.
+
+        Raises `RequestRefused` for names that are too long.
+        """
         if not self._settings.port:
             raise AgreementsUnavailable("Agreements are read by the query port, which is off:"
                                         " set QueryPort.")
-        if self._waiting >= WAITING or len(vid) + len(oid) > MOST_CHARS:
+        if len(vid) + len(oid) > MOST_CHARS:
+            raise RequestRefused(400, "name_too_long", f"`vid` and `oid` may have {MOST_CHARS}"
+                                 " characters.", "vid")
+        if self._waiting >= WAITING:
             raise AgreementsUnavailable("Too many ask for agreements; ask again in a second.")
         self._waiting += 1
         try:
@@ -72,7 +82,7 @@ class Agreements:
             self._waiting -= 1
 
     def _ask(self, vid: str, oid: str) -> list[dict[str, Any]]:
-        if time.monotonic() - self._agreed < FRESH_SECONDS:
+        if abs(time.monotonic_ns() - self._last.read()) < FRESH_SECONDS * 1e9:
             self._query(_FLUSH, {})
         answer = self._query(_ROWS, {"param_vid": _escaped(vid), "param_oid": _escaped(oid)})
         return msgspec.json.decode(answer, type=_Rows).data
@@ -106,9 +116,13 @@ class _Noting:
         self._tracking = tracking
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await self._tracking(scope, receive, send)
-        self._agreements.note()
+        """Answer one request; noted before its answer, behind which the client may ask at once."""
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._agreements.note()
+            await send(message)
+
+        await self._tracking(scope, receive, noted)
 
 
 def _reachable(host: str) -> str:

@@ -1,0 +1,68 @@
+"""Reading agreements: after one was taken by any worker, a question waits until it has landed."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tracker.errors import RequestRefused
+from tracker.registry.mark import Mark
+from tracker.settings import QuerySettings
+from tracker.web.agreements import MOST_CHARS, Agreements
+
+
+class Port(HTTPServer):
+    """Takes statements and finds nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Taking)
+        self.asked: list[str] = []
+
+
+class Taking(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        sql = self.rfile.read(int(self.headers["content-length"])).decode()
+        assert isinstance(self.server, Port)
+        self.server.asked.append(sql.partition(" ")[0])
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"data":[]}')
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    made = Port()
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def worker(port: Port, folder: Path) -> Agreements:
+    return Agreements(QuerySettings("127.0.0.1", port.server_port), Mark(folder / "agreed"))
+
+
+def test_what_one_worker_was_sent_another_waits_for(port: Port, tmp_path: Path) -> None:
+    one, other = worker(port, tmp_path), worker(port, tmp_path)
+    asyncio.run(other.of("anna", ""))
+    one.note()
+    asyncio.run(other.of("anna", ""))
+
+    assert ["SELECT", "SYSTEM", "SELECT"] == port.asked
+
+
+def test_names_that_are_too_long_are_refused_as_such(port: Port, tmp_path: Path) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        asyncio.run(worker(port, tmp_path).of("x" * MOST_CHARS, "y"))
+
+    assert (400, "name_too_long", "vid") == (refused.value.status, refused.value.code,
+                                             refused.value.field)
+    assert [] == port.asked
