@@ -6,6 +6,7 @@ from tracker.door import websocket
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
 from tracker.intake.body import REPEATED_BYTES
+from tracker.lineitems import MOST_ITEMS, MOST_REPEATED
 from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
 from tracker.query.turns import WAIT_SECONDS, WAITING
@@ -46,6 +47,8 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("keys of one event", f"{most.keys_per_event:,}"),
         ("nesting of one event", str(most.json_depth)),
         ("events of one request times bytes of its head", size(REPEATED_BYTES)),
+        ("line items of the payments of one request; bytes that they take over",
+         f"{MOST_ITEMS:,}; {size(MOST_REPEATED)}"),
         ("bytes of a head; of its first line",
          f"{size(front.header_bytes)} (`MaxHeaderBytes`); {size(LINE_BYTES)}"),
         ("connections of all workers", f"{front.connections:,} (`MaximumConnections`)"),

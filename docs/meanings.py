@@ -59,6 +59,8 @@ ERRORS: dict[str, str] = {
     "too_many_attempts": "Too many wrong passwords; see `Retry-After`. Keys are not slowed.",
     "too_many_connections": "More connections than `MaximumConnections`.",
     "too_many_events": "One request holds too many events. Send them in parts.",
+    "too_many_items": "The payments of one request hold too many line items, or these would repeat"
+                      " too much of what stands beside them. Send them in parts.",
     "too_many_links": "More than 10,000 short URLs at once.",
     "too_many_keys": "An event, a form or a URL names too many values.",
     "unknown_action": "There is no such question below `/ppi/`.",

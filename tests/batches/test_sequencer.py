@@ -7,15 +7,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
-from harness.hits import NOON, record
+from harness.hits import NOON, hit, record
 from tracker.batch import Manifest
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
 from tracker.batches.sequencer import Sequencer
+from tracker.hit import Route, encode_hit
+from tracker.lineitems import ROW_BYTES
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
 from tracker.spool.layout import generations, segment_path
@@ -224,6 +227,22 @@ def test_what_a_full_batch_leaves_over_waits_for_what_is_read_next(tmp_path: Pat
     bench.seal()
 
     assert [2_500, 2_500] == [manifest.rows for manifest in bench.sealed]
+
+
+def test_payments_are_weighed_by_what_their_line_items_come_to(bench: Bench) -> None:
+    order = hit({"orid": "o" * 100, "payments": [{}] * 100})
+    payment = encode_hit(msgspec.structs.replace(order, route=Route.LTV))
+    bench.spool("w0", encode_hit(order), payment)
+    reader = SpoolReader(bench.folder / "spool" / "w0")
+    pending = Pending(BatchSettings(bytes=100 * ROW_BYTES))
+    plain, weighed = reader.read(1_000, 1 << 20)
+    reader.close()
+
+    pending.add(reader, [plain])
+    assert pending.has_room()
+    pending.add(reader, [weighed])
+    assert not pending.has_room()
+    assert 1 == len(pending.take())
 
 
 @pytest.mark.parametrize(("idle", "due"), [

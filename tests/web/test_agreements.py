@@ -31,7 +31,7 @@ class Taking(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"data":[]}')
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Quiet."""
 
 

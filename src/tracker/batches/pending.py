@@ -7,7 +7,8 @@ from functools import partial
 
 import msgspec
 
-from tracker.hit import Hit, decode_hit
+from tracker.hit import Hit, Route, decode_hit
+from tracker.lineitems import items_of
 from tracker.settings import BatchSettings
 from tracker.spool.reader import Record, SpoolReader
 
@@ -113,4 +114,6 @@ def _taken(spool_id: str, record: Record) -> Taken:
         return Taken(spool_id, record, None, 1, size)
     if hit.events > 1:
         size += len(hit.head) * (hit.events - 1)
+    if hit.route == Route.LTV:
+        size += items_of(hit.body, hit.shape, len(hit.head)).bytes
     return Taken(spool_id, record, hit, hit.events, size)

@@ -11,13 +11,14 @@ from tracker.hit import BATCHES, Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
-from tracker.intake.body import EMPTY, Body, BodyReader, hold_repetition, is_utf8
+from tracker.intake.body import EMPTY, Body, BodyReader, hold_items, hold_repetition, is_utf8
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
 from tracker.intake.stream import Stream, Streams
 from tracker.intake.ticks import Ticks
+from tracker.lineitems import items_of
 from tracker.registry.book import Links, NoLinks
 from tracker.routes import METHODS, RouteMap
 from tracker.settings import IntakeSettings
@@ -139,6 +140,8 @@ class Intake:
             raise RequestRefused(400, "not_one_agreement",
                                  "An agreement is one JSON object; send each by itself.")
         hold_repetition(body.size, len(request.head))
+        if arrival.route is Route.LTV:
+            hold_items(items_of(body.data, body.shape, len(request.head)))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),

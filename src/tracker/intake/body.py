@@ -10,6 +10,7 @@ import msgspec
 
 from tracker.errors import RequestRefused
 from tracker.hit import Shape
+from tracker.lineitems import MOST_ITEMS, MOST_REPEATED, Items
 from tracker.settings import IntakeSettings
 
 BOM = b"\xef\xbb\xbf"
@@ -221,6 +222,19 @@ def hold_repetition(events: int, head_bytes: int) -> None:
             413, "head_too_large_for_batch", f"Each event takes over what the head says: {events}"
             f" events times {head_bytes} bytes is more than {REPEATED_BYTES}; send fewer events at"
             " once, or shorter headers and cookies.")
+
+
+def hold_items(items: Items) -> None:
+    """Nor by way of line items of payments, which take over what their event says."""
+    if items.count > MOST_ITEMS:
+        raise RequestRefused(413, "too_many_items", f"The payments hold {items.count} line items;"
+                             f" at most {MOST_ITEMS} are taken at once.", "payments")
+    if items.repeated > MOST_REPEATED:
+        raise RequestRefused(
+            413, "too_many_items", f"Each line item takes over what its event and the head say:"
+            f" {items.count} line items come to {items.repeated} bytes of that, and at most"
+            f" {MOST_REPEATED} are taken; send fewer at once, or say less beside them.",
+            "payments")
 
 
 def lines_of(data: bytes) -> list[bytes]:
