@@ -35,7 +35,7 @@ from tracker.metrics import SnapshotFile
 from tracker.places import Places
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
-from tracker.registry.office import Office
+from tracker.registry.office import Office, closed
 from tracker.settings import Settings
 from tracker.spool.reserve import Reserve
 from tracker.stores import open_engine, open_store
@@ -85,6 +85,7 @@ class Landing:
             frozenset(store.name for store in settings.stores if store.critical),
             settings.spool, data / "spool")
         self.logins: Counter[str] = Counter()  # replaced by the registry's writer's
+        self.registry_error: str | None = None
         self._changes_wait: str | None = None
         self._stop_sealing = threading.Event()
         self._stop_carrying = threading.Event()
@@ -95,7 +96,8 @@ class Landing:
         """Start all threads."""
         report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
                         self.sequencer, self.couriers, self.files, self.gate,
-                        self.retention, lambda: dict(self.logins))
+                        self.retention, lambda: dict(self.logins),
+                        lambda: self.registry_error or self._changes_wait)
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
@@ -229,18 +231,18 @@ def _step_back() -> None:
         os.sched_setaffinity(0, others or (first,))
 
 
-def _office(settings: Settings) -> Office | None:
+def _office(landing: Landing) -> Office | None:
     """The registry's writer; None where its file cannot be used: events land without it."""
+    settings = landing.settings
     try:
         places = Places(settings.data_directory)
-        return Office(places, settings.intake, places.token.read_bytes())
+        office = Office(places, settings.intake, places.token.read_bytes())
     except (TrackerError, OSError) as error:
+        landing.registry_error = str(error)
         log.error("no accounts and no short URLs can be changed", error=str(error))  # noqa: TRY400 - no trace needed
         return None
-
-
-async def _hang_up(_: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    sink.close()
+    landing.logins = office.logins
+    return office
 
 
 async def _serve(landing: Landing, inside: socket.socket | None, calls: socket.socket | None,
@@ -254,11 +256,9 @@ async def _serve(landing: Landing, inside: socket.socket | None, calls: socket.s
                if isinstance(courier.store, Reader)}
     asked = Inside(landing.flush, readers)
     server = await asyncio.start_unix_server(asked.answer, sock=inside) if inside else None
-    office = _office(landing.settings)
-    if office is not None:
-        landing.logins = office.logins
+    office = _office(landing)
     taking = await asyncio.start_unix_server(
-        office.answer if office is not None else _hang_up, sock=calls) if calls else None
+        office.answer if office is not None else closed, sock=calls) if calls else None
     await stop.wait()
     loop.remove_reader(lifeline)
     for listening in (server, taking):

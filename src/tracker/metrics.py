@@ -177,7 +177,8 @@ class StoreSnapshot(msgspec.Struct):
     """The store process, as others see it.
 
     `lag_*` of the sequencer: what is in the spools and not sealed. `sealed` is the newest batch.
-    `blocked` says why nothing more may be accepted; `last_error` is the sequencer's.
+    `blocked` says why nothing more may be accepted; `last_error` is the sequencer's, `registry`
+    says why no accounts and no links can be changed, or their changes wait.
     """
 
     stamp: Stamp
@@ -190,6 +191,7 @@ class StoreSnapshot(msgspec.Struct):
     eid_entries: int = 0
     blocked: str | None = None
     last_error: str | None = None
+    registry: str | None = None
 
 
 class QuerySnapshot(msgspec.Struct):

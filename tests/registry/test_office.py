@@ -27,6 +27,7 @@ from tracker.registry.calls import (
     Wish,
 )
 from tracker.registry.links import SomeRefused
+from tracker.registry.office import closed
 from tracker.wire import packed
 
 
@@ -396,6 +397,18 @@ def test_without_an_office_the_answer_is_unavailable(tmp_path: Path, registry: R
     with pytest.raises(RequestRefused) as refused:
         asyncio.run(Caller(registry.places).ask(ListAccounts()))
     assert (503, "unavailable") == (refused.value.status, refused.value.code)
+
+
+def test_where_the_file_cannot_be_used_calls_are_told_so(registry: Registry) -> None:
+    async def ask() -> None:
+        path = registry.places.calls
+        path.parent.mkdir(exist_ok=True)
+        registry.places.token.write_bytes(b"token")
+        async with await asyncio.start_unix_server(closed, path):
+            await Caller(registry.places).ask(ListAccounts())
+
+    with pytest.raises(CallRefused, match=r"registry\.db cannot be used"):
+        asyncio.run(ask())
 
 
 def test_two_who_make_the_same_link_at_once_make_one(served: Registry) -> None:

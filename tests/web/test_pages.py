@@ -206,6 +206,16 @@ def test_health_is_degraded_while_a_store_is_away(
     assert body["stores"]["chdb"]["last_error"] == error
 
 
+def test_health_is_degraded_while_the_registry_cannot_be_used(worker: Worker) -> None:
+    snapshot = store_snapshot(time.time(), chdb=StoreState(True))
+    snapshot.registry = "file is not a database"
+    tell(worker, snapshot)
+    body = get(worker, "/health").json()
+
+    assert ("degraded", {"last_error": "file is not a database"}) == (
+        body["status"], body["registry"])
+
+
 def test_health_is_degraded_while_a_store_is_suspended(worker: Worker) -> None:
     tell(worker, store_snapshot(time.time(), chdb=StoreState(True, suspended=True, gaps=[(3, 5)])))
     body = get(worker, "/health").json()

@@ -30,6 +30,7 @@ class Report:
     gate: EidGate
     retention: Retention
     logins: Callable[[], dict[str, int]] = dict
+    registry: Callable[[], str | None] = lambda: None
     _before: LandingCounts = field(default_factory=LandingCounts)
 
     def __post_init__(self) -> None:
@@ -52,6 +53,7 @@ class Report:
             eid_entries=self.gate.entries,
             blocked=self.retention.blocked(now),
             last_error=self.sequencer.last_error,
+            registry=self.registry(),
         ))
 
     def _counts(self) -> LandingCounts:

@@ -244,6 +244,17 @@ class Office:
         return int(self._clock() * 1000)
 
 
+async def closed(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Answer a call where there is no office, as the file cannot be used."""
+    with suppress(OSError, asyncio.IncompleteReadError, msgspec.MsgspecError):
+        await receive(source, Asked)
+        sink.write(packed(Told(503, b"null", "unavailable", "Accounts and short URLs cannot be read"
+                               " or changed: registry.db cannot be used. The tracker's log and"
+                               " /health say why.", retry=60)))
+        await sink.drain()
+    sink.close()
+
+
 def _tried(stored: str, password: str) -> bool:
     """Whether the password is right; after a wrong one the thread rests, so that guessing cannot
     take more than a fifth of a core."""

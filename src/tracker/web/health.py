@@ -22,7 +22,7 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     each with its `last_error`.
 
     failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
-    accepted, but a store or a process is away, or bytes on disk were damaged.
+    accepted, but a store, the registry or a process is away, or bytes on disk were damaged.
     """
     answering = query is not None and now - query.stamp.written <= STALE_SECONDS
     live = [edge for edge in edges if now - edge.stamp.written <= STALE_SECONDS]
@@ -34,7 +34,7 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
             or any(s["suspended"] for s in stores.values()) \
             or (asked and not answering) or store is None \
             or store.counts.sequencer.corrupt or store.counts.sequencer.damaged \
-            or store.last_error is not None \
+            or store.last_error is not None or store.registry is not None \
             or any(part["last_error"] is not None for part in (beside or {}).values()):
         status = "degraded"
     else:
@@ -43,6 +43,8 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     if asked:
         told["queries"] = {"answering": answering,
                            "confined": query.confined if query is not None else None}
+    if store is not None and store.registry is not None:
+        told["registry"] = {"last_error": store.registry}
     return told | dict(beside or {})
 
 
