@@ -23,10 +23,10 @@ def packed(message: msgspec.Struct) -> bytes:
     return framed(msgspec.msgpack.encode(message))
 
 
-async def receive(source: asyncio.StreamReader, kind: type[M]) -> M:
+async def receive(source: asyncio.StreamReader, kind: type[M], most: int = MOST_BYTES) -> M:
     """The next message, which must be of this kind; raises OSError for one that is too long."""
     size = await _size(source)
-    if size > MOST_BYTES:
+    if size > most:
         raise OSError(f"a message of {size} bytes")
     return msgspec.msgpack.decode(await source.readexactly(size), type=kind)
 

@@ -94,6 +94,29 @@ def test_only_the_links_of_the_named_host_are_listed(registry: Registry) -> None
     assert ["/y"] == [link["slugfrom"] for link in listed]
 
 
+def test_long_links_are_listed_a_few_at_once(registry: Registry) -> None:
+    urlto = "https://a.example/?" + "q" * 7_900
+    registry.ask(PutLinks(registry.who, [Wish(f"https://go.example/{n:04}", urlto)
+                                         for n in range(600)]))
+    pages, after = [], ""
+    while page := registry.ask(FindLinks(registry.who, "go.example", after=after, most=10_000)):
+        pages.append(len(page))
+        after = page[-1]["slugfrom"]
+
+    assert [600 - pages[1], pages[1]] == pages
+    assert pages[0] > 500
+    assert pages[1] > 0
+
+
+def test_a_load_that_grows_in_the_telling_is_told(served: Registry) -> None:
+    wishes = [Wish(f"https://go.example/{n}", "https://a.example/?" + "<" * 7_900)
+              for n in range(500)]
+
+    told = asyncio.run(Caller(served.places).ask(PutLinks(served.who, wishes)))
+    assert 201 == told.status
+    assert len(told.value) > 16 << 20
+
+
 def test_a_host_in_the_path_must_be_that_of_the_link(registry: Registry) -> None:
     wish = Wish("https://go.example/s", "https://a.example/")
 

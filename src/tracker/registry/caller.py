@@ -14,6 +14,8 @@ from tracker.registry.calls import Asked, Call, Told
 from tracker.wire import packed, receive
 
 _SECONDS: Final = 30.0
+_ANSWER_BYTES: Final = 64 << 20
+"""A load of 4 MiB is told back with its parts, and each byte of them may be written as three."""
 
 
 class CallRefused(RequestRefused):
@@ -49,7 +51,7 @@ class Caller:
         source, sink = await asyncio.open_unix_connection(sock=_connected(self._places.calls))
         try:
             sink.write(packed(Asked(token, call)))
-            return await receive(source, Told)
+            return await receive(source, Told, _ANSWER_BYTES)
         finally:
             sink.close()
 

@@ -1,7 +1,7 @@
 """Short URLs in the registry: made, changed, deleted, listed, clicked; for the one who writes."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -23,6 +23,7 @@ from tracker.registry.rules import (
 MOST_AT_ONCE: Final = 10_000
 _TEXT_BYTES: Final = 200
 _MOST_TOLD: Final = 100  # of what is wrong with several
+_LISTED_BYTES: Final = 4 << 20  # of the addresses in one list
 
 _COLUMNS: Final = ("host, slug, urlfrom, urlto, pass_query, expires, max_clicks, clicks, oid, org,"
                    " updater, created, updated")
@@ -161,12 +162,21 @@ class Links:
         return describe(row)
 
     def of_host(self, host: str, actor: Actor, after: str, most: int) -> list[dict[str, Any]]:
-        """The links of a host in the order of their slugs, those behind `after`."""
+        """The links of a host in the order of their slugs, those behind `after`.
+
+        At most `most`, and fewer where they are long.
+        """
         if not actor.may(host):
             raise _foreign(host)
-        rows = self._select("host = ? AND slug > ? AND NOT deleted ORDER BY slug LIMIT ?",
-                            (host, after, most))
-        return [describe(row) for row in rows]
+        rows = self._select(
+            "host = ? AND slug > ? AND NOT deleted ORDER BY slug LIMIT ?", (host, after, most))
+        told, size = [], 0
+        for row in rows:
+            size += len(row["urlto"]) + len(row["urlfrom"])
+            if told and size > _LISTED_BYTES:
+                break
+            told.append(describe(row))
+        return told
 
     def click(self, host: str, slug: str, now: int, *, count: bool) -> bool:
         """Whether one more click is free, which with `count` is taken; None left is False."""
@@ -179,13 +189,13 @@ class Links:
                                       (host, slug, now)).rowcount == 1
 
     def _row(self, source: ShortUrl) -> dict[str, Any] | None:
-        rows = self._select("host = ? AND slug = ? AND NOT deleted", (source.host, source.slug))
-        return rows[0] if rows else None
+        return next(self._select("host = ? AND slug = ? AND NOT deleted",
+                                 (source.host, source.slug)), None)
 
-    def _select(self, where: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+    def _select(self, where: str, values: tuple[object, ...]) -> Iterator[dict[str, Any]]:
         found = self._database.execute(f"SELECT {_COLUMNS} FROM links WHERE {where}", values)  # noqa: S608 - our own text
         names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found]
+        return (dict(zip(names, row, strict=True)) for row in found)
 
     def _write(self, row: dict[str, Any]) -> None:
         named = {**row, "change": self._next_change()}
