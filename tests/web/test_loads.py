@@ -75,6 +75,13 @@ def test_many_are_read_as_json_and_as_csv() -> None:
          "oid": "ö"}]).encode(), "application/json")
 
 
+def test_space_around_a_number_of_a_csv_says_nothing() -> None:
+    space = " " * 25
+    body = f"urlfrom,urlto,max_clicks,expires\na,b,{space}5{space},{space}7\n"
+
+    assert [Wish("a", "b", max_clicks=5, expires=7)] == read_many(body.encode(), "text/csv")
+
+
 @pytest.mark.parametrize(("body", "kind", "code", "field", "message"), [
     ('[{"urlfrom":"a","urlto":"b"},{"urlto":"b"}]', "json", "link_refused", "urlfrom", "link 1"),
     ('[{"urlfrom":"a","x":1}]', "json", "link_refused", "x", "link 0"),

@@ -90,10 +90,10 @@ def _wish(values: dict[str, str], line: int) -> Wish:
     given: dict[str, Any] = {name: value for name, value in values.items() if value != ""}
     if "pass_query" in given:
         given["pass_query"] = _FLAGS.get(given["pass_query"].strip().lower(), given["pass_query"])
-    if "max_clicks" in given and given["max_clicks"].strip().isdecimal():
-        given["max_clicks"] = int(given["max_clicks"][:20])
-    if "expires" in given and given["expires"].strip().isdecimal():
-        given["expires"] = int(given["expires"][:20])
+    for name in ("max_clicks", "expires"):
+        text = given.get(name, "").strip()
+        if text.isdecimal():
+            given[name] = int(text[:20])  # what is longer is too large in any case
     try:
         return msgspec.convert(given, Wish)
     except msgspec.ValidationError as error:
