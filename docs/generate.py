@@ -22,7 +22,7 @@ from meanings import DROPS, ERRORS, REASONS
 
 from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
-from tracker.config.keys import KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
@@ -298,6 +298,7 @@ def drops() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
+    "config-currency": lambda: keys_of(CURRENCY_KEYS, Status.OURS),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
     "config-service": lambda: keys_of(SERVICE_KEYS, Status.OURS, Status.ORIGINAL),
     "config-later": lambda: names_of(Status.LATER),

@@ -4,6 +4,10 @@ from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.refine.refined import Drop, Reason
 
 ERRORS: dict[str, str] = {
+    "bad_amount": "An amount of a payment is no number, or has more digits than are kept: 14 before"
+                  " the point, 4 behind it.",
+    "bad_currency": "`currency` is no code of ISO 4217.",
+    "bad_payments": "`payments` is not an array of objects.",
     "body_too_large": "The body, or what it unpacks to, has more bytes than a request may. Send"
                       " it in parts.",
     "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
@@ -34,6 +38,7 @@ ERRORS: dict[str, str] = {
     "too_many_connections": "More connections than `MaximumConnections`.",
     "too_many_events": "One request holds too many events. Send them in parts.",
     "too_many_keys": "An event, a form or a URL names too many values.",
+    "too_many_payments": "One request holds too many payments. Send them in parts.",
     "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
                    " **Nothing was accepted**; send the same again after `Retry-After`.",
 }

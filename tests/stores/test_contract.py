@@ -231,6 +231,60 @@ def test_a_payment_is_an_event_and_rows_of_payments(kept: Kept, made: Make) -> N
     assert Decimal("50.1") == Decimal(str(worth["revenue"]))
 
 
+def paid(n: int, *items: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """A payment of these items, sent at second `n`."""
+    moment = f"2026-03-01 12:00:{n:02}.000"
+    return {"kind": "payment", "server": True, "hhash": "h1", **columns, "extra": json.dumps(
+        [{"updated_at": moment, "currency": "USD", "worth": item.get("revenue"),
+          "worth_currency": item.get("currency", "USD"), **item} for item in items])}
+
+
+def worth(kept: Kept, view: str, keys: str, amount: str = "revenue") -> list[tuple[Any, ...]]:
+    """Rows of a view of lifetime values: two keys and an amount."""
+    found = kept.rows(f"SELECT {keys}, CAST({amount} AS VARCHAR) FROM sfpla.{view} ORDER BY 1, 2")
+    return [(*list(row.values())[:-1], Decimal(str(list(row.values())[-1]))) for row in found]
+
+
+def test_a_lifetime_value_is_the_exact_sum_less_refunds(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [
+        paid(1, {"id": "a", "orid": "o1", "vid": "v1", "revenue": "0.1000"}, uid="u1"),
+        paid(2, {"id": "b", "orid": "o1", "vid": "v1", "revenue": "0.2000"}, uid="u1")]))
+    kept.store.land(made(2, [
+        paid(3, {"id": "c", "orid": "o2", "vid": "v2", "revenue": "99999999999999.9999"}, uid="u1"),
+        paid(4, {"id": "d", "invid": "i1", "vid": "v2", "revenue": "-0.3000"}, uid="u1"),
+        paid(5, {"id": "a", "orid": "o1", "vid": "v1", "revenue": "0.1000"}, uid="u1"),
+        paid(6, {"id": "e", "orid": "o3", "vid": "v3", "price": "5.0000"}, uid="u1")]))
+
+    assert [("u1", "USD", Decimal("99999999999999.9999"))] == worth(
+        kept, "ltvu", "uid, currency")
+    assert [("v1", "USD", Decimal("0.3")), ("v2", "USD", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltvv", "vid, currency")
+    assert [("u1", "v1", Decimal("0.3")), ("u1", "v2", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltv", "uid, vid")
+    assert [("orid", "i1", Decimal("-0.3")), ("orid", "o1", Decimal("0.3")),
+            ("orid", "o2", Decimal("99999999999999.9999")),
+            ("uid", "u1", Decimal("99999999999999.9999")), ("vid", "v1", Decimal("0.3")),
+            ("vid", "v2", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltv_by_id", "id_type, id", "paid")
+
+
+def test_currencies_are_added_only_where_they_were_converted(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [
+        paid(1, {"id": "a", "revenue": "100.0000", "worth": "92.0000", "worth_currency": "EUR"},
+             {"id": "b", "revenue": "8.0000", "currency": "EUR"},
+             {"id": "c", "revenue": "7.0000", "currency": "CHF"}, uid="u1")]))
+
+    assert [("u1", "CHF", 7), ("u1", "EUR", 100)] == worth(kept, "ltvu", "uid, currency")
+
+
+def test_payments_from_before_there_was_a_worth_count_as_they_were_sent(
+    kept: Kept, made: Make,
+) -> None:
+    kept.store.land(made(1, [PAYMENT]))
+
+    assert [("u1", "USD", Decimal("50.1"))] == worth(kept, "ltvu", "uid, currency")
+
+
 def test_a_line_of_a_log_is_no_event(kept: Kept, made: Make) -> None:
     kept.store.land(made(1, [LINE, VISIT, LINE], others=2))
 

@@ -14,6 +14,7 @@ from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, Head
 from tracker.intake.message import Accepted, Answer, Headers, Request
+from tracker.intake.payments import Payments
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
 from tracker.intake.ticks import Ticks
@@ -40,6 +41,7 @@ class Intake:
         self._ticks = Ticks(tail, clock)
         self._routes = RouteMap(settings.api_version)
         self._bodies = BodyReader(settings)
+        self._payments = Payments(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self._redirects = Redirects(settings.domains, settings.default_redirect)
         self._book = AnswerBook(settings.allow_origin)
@@ -127,6 +129,8 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
+        if arrival.route is Route.LTV:
+            body = self._payments.check(body, self._link(arrival))
         _hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
@@ -159,7 +163,8 @@ class Intake:
             return EMPTY
         data = self._decoded(request.body, arrival)
         content_type = arrival.head.first(b"content-type").lower()
-        body = self._bodies.read(data, content_type)
+        bodies = self._payments.bodies if arrival.route is Route.LTV else self._bodies
+        body = bodies.read(data, content_type)
         if body.shape is not Shape.NONE:
             return body
         if arrival.query:
@@ -168,6 +173,11 @@ class Intake:
             raise RequestRefused(400, "empty_body", "The request says nothing: send a JSON object"
                                  " as its body, or values in its path or query.")
         return EMPTY
+
+    def _link(self, arrival: Arrival) -> dict[str, str]:
+        """The values in path and query, as far as they count."""
+        query = arrival.query if arrival.method == b"GET" else b""
+        return values.all_from_link(arrival.rest, query, self._settings.ignore_query_key)
 
     def _decoded(self, data: bytes, arrival: Arrival) -> bytes:
         most = self._settings.body_bytes

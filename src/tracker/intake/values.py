@@ -86,12 +86,22 @@ def pick(values: Mapping[str, str]) -> Ids:
 
 def from_link(rest: bytes, query: bytes, ignore_key: str = "") -> Ids:
     """The ids in the pairs of a path behind its route's name, and in a query, which wins."""
-    return pick({**_path_values(rest), **_without_utm(_query_values(query, ignore_key))})
+    return pick(all_from_link(rest, query, ignore_key))
 
 
 def from_form(form: bytes) -> Ids:
     """The ids in a form."""
-    return pick(_query_values(form, ""))
+    return pick(all_from_form(form))
+
+
+def all_from_link(rest: bytes, query: bytes, ignore_key: str = "") -> dict[str, str]:
+    """Every value in the pairs of a path behind its route's name, and in a query, which wins."""
+    return {**_path_values(rest), **_without_utm(_query_values(query, ignore_key))}
+
+
+def all_from_form(form: bytes) -> dict[str, str]:
+    """Every value in a form."""
+    return _query_values(form, "")
 
 
 def _path_values(rest: bytes) -> dict[str, str]:

@@ -10,16 +10,16 @@ from tracker.kinds import RowKind
 from tracker.refine.arrays import repeated_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
-from tracker.refine.payments import line_items
+from tracker.refine.payments import LineItems
+from tracker.settings import RefineSettings
 
 _OF_ROUTE: dict[int, RowKind] = {Route.LTV: RowKind.PAYMENT}
 _TYPES: dict[RowKind, str] = {RowKind.PAYMENT: "payment"}
 """The `etyp` of events of a kind that bring none."""
 
-_MAKERS: dict[RowKind, Callable[[Frame, int], list[Values]]] = {RowKind.PAYMENT: line_items}
-"""For each kind what the objects in `extra` are made by: of a row, when its columns are made."""
-
 _encoder = msgspec.json.Encoder()
+
+Maker = Callable[[Frame, int], list[Values]]
 
 
 def name(frame: Frame) -> None:
@@ -30,14 +30,20 @@ def name(frame: Frame) -> None:
             sent[row] = sent[row] or _TYPES[kind]
 
 
-def sort(frame: Frame) -> None:
-    """Set `kind` and `extra`."""
-    kinds, extra = {}, {}
-    for row, kind in _kinds(frame):
-        kinds[row] = str(kind)
-        extra[row] = _encoder.encode(_MAKERS[kind](frame, row)).decode()
-    frame.columns["kind"] = _column(kinds, len(frame))
-    frame.columns["extra"] = _column(extra, len(frame))
+class Kinds:
+    """What the objects in `extra` are made by: of a row, when its columns are made."""
+
+    def __init__(self, settings: RefineSettings) -> None:
+        self._makers: dict[RowKind, Maker] = {RowKind.PAYMENT: LineItems(settings).make}
+
+    def sort(self, frame: Frame) -> None:
+        """Set `kind` and `extra`."""
+        kinds, extra = {}, {}
+        for row, kind in _kinds(frame):
+            kinds[row] = str(kind)
+            extra[row] = _encoder.encode(self._makers[kind](frame, row)).decode()
+        frame.columns["kind"] = _column(kinds, len(frame))
+        frame.columns["extra"] = _column(extra, len(frame))
 
 
 def _kinds(frame: Frame) -> Iterator[tuple[int, RowKind]]:

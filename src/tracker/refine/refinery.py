@@ -50,7 +50,7 @@ class Refinery:
             kinds.name,
             fill_columns,
             fill_targets,
-            kinds.sort,
+            kinds.Kinds(settings).sort,
             params.gather,
         )
         self._schema = batch_schema()
