@@ -23,20 +23,21 @@ from meanings import DROPS, ERRORS, REASONS
 from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.kinds import RowKind
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
 from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
-from tracker.schema.tables import DERIVED, TABLES, VIEWS
+from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
-FILLED = ("events", "accounting")
+FILLED = ("accounting", *(fed.table.name for fed in FED if fed.kind is not RowKind.LOG))
 """Tables that batches of this version are inserted into; the others wait for their API."""
 
 # Markdown.
@@ -174,7 +175,8 @@ def other_tables() -> str:
 
 def waiting_tables() -> str:
     """Tables without rows in this version."""
-    return "".join("".join(one_table(made)) for made in TABLES if made.name not in FILLED)
+    waiting = [made for made in TABLES[1:] if made.name not in FILLED]
+    return "".join("".join(one_table(made)) for made in waiting)
 
 
 def views() -> str:

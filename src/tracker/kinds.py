@@ -8,8 +8,9 @@ class RowKind(StrEnum):
 
     EVENT = ""
     PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
+    MESSAGE = "message"  # an event of a message thread; rows of `mthreads`, `mstore`, `mtriage`
     LOG = "log"  # a line that a service sent
 
 
-EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT})
+EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT, RowKind.MESSAGE})
 """Kinds whose rows land in `events`."""

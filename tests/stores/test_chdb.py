@@ -32,7 +32,8 @@ store.open()
 summed = "hits reqs ips dailies referrers browsers counters".split()
 queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
 queries |= {name: f"SELECT count() AS n FROM sfpla.{name}"
-            for name in ("events", "accounting", "payments", "logs")}
+            for name in ("events", "accounting", "payments", "logs", "mthreads_store", "mstore",
+                         "mtriage")}
 queries |= {name: f"SELECT uniqExact({key}) AS n FROM sfpla.{name}"
             for name, key in (("hosts", "hostname"), ("emails", "ehash"))}
 queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
@@ -64,7 +65,8 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
     counted = subprocess.run([sys.executable, "-c", COUNT, str(tmp_path / "db")],
                              check=True, capture_output=True, text=True, timeout=60).stdout
     once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "counters", "events", "once")
-    none = dict.fromkeys(("hosts", "emails", "payments", "logs"), 0)
+    none = dict.fromkeys(("hosts", "emails", "payments", "logs", "mthreads_store", "mstore",
+                          "mtriage"), 0)
     expected = none | dict.fromkeys(once, BATCHES * ROWS)
     assert expected | {"accounting": BATCHES} == json.loads(counted)
     assert kills > 0
@@ -102,6 +104,7 @@ for part in parts:
 
 
 ITEM = json.dumps([{"id": "o1", "revenue": "1", "updated_at": "2026-03-01 12:00:00.000"}])
+SAID = json.dumps([{"thread": {"status": "sent"}, "message": {"mid": "m", "subject": "s"}}])
 LINE = json.dumps([{"id": "l1", "ldate": "2026-03-01", "msg": "a"}])
 
 EVERYWHERE = [
@@ -109,12 +112,15 @@ EVERYWHERE = [
      "last": "//c/d", "bhash": "b", "ehash": f"e{i}", "first": True,
      "created_at": NOON - timedelta(days=31 * (i % 3)),
      **({} if i else {"kind": "payment", "extra": ITEM})} for i in range(12)] + [
-    {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)]
+    {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)] + [
+    {"kind": "message", "extra": SAID, "tid": "t", "created_at": NOON - timedelta(days=31 * i)}
+    for i in range(2)]
 """Rows for every derived table, in three partitions."""
 
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
-                                   "payments", "logs", "accounting"])
+                                   "payments", "logs", "mthreads_store", "mstore", "mtriage",
+                                   "accounting"])
 def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
     make_batch(tmp_path, 1, EVERYWHERE)
@@ -146,7 +152,8 @@ for row in found:
 """
 
 
-@pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs"])
+@pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs",
+                                    "mthreads_store,mstore,mtriage"])
 def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
     make_batch(tmp_path, 1, EVERYWHERE)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tracker.hit import Route
 from tracker.kinds import RowKind
+from tracker.refine import threads
 from tracker.refine.arrays import repeated_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
@@ -22,6 +23,11 @@ _encoder = msgspec.json.Encoder()
 Maker = Callable[[Frame, int], list[Values]]
 
 
+def take(frame: Frame) -> None:
+    """Take from the events of message threads what is the message itself."""
+    threads.take(frame, _OF_ROUTE)
+
+
 def name(frame: Frame) -> None:
     """Give events of some kinds their `etyp`."""
     for row, kind in _kinds(frame):
@@ -34,7 +40,8 @@ class Kinds:
     """What the objects in `extra` are made by: of a row, when its columns are made."""
 
     def __init__(self, settings: RefineSettings) -> None:
-        self._makers: dict[RowKind, Maker] = {RowKind.PAYMENT: LineItems(settings).make}
+        self._makers: dict[RowKind, Maker] = {
+            RowKind.PAYMENT: LineItems(settings).make, RowKind.MESSAGE: threads.make}
 
     def sort(self, frame: Frame) -> None:
         """Set `kind` and `extra`."""
@@ -48,12 +55,14 @@ class Kinds:
 
 def _kinds(frame: Frame) -> Iterator[tuple[int, RowKind]]:
     """Each row that is no plain event."""
-    if not any(hit.route in _OF_ROUTE for hit in frame.hits):
+    if not frame.messages and not any(hit.route in _OF_ROUTE for hit in frame.hits):
         return
     for row, place in enumerate(frame.hit.tolist()):
         kind = _OF_ROUTE.get(frame.hits[place].route)
         if kind is not None:
             yield row, kind
+        elif row in frame.messages:
+            yield row, RowKind.MESSAGE
 
 
 def _column(texts: dict[int, str], rows: int) -> pa.Array:

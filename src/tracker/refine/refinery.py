@@ -38,6 +38,7 @@ class Refinery:
         self._steps = (
             self._merger.take,
             self._drop_foreign_accounts,
+            kinds.take,
             name_by_content,
             params.open,
             privacy.protect,

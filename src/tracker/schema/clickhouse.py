@@ -162,10 +162,16 @@ def of_events(source: str) -> str:
 def feed(fed: Fed, source: str) -> str:
     """The query that makes the rows of a fed table, but for the columns of `BATCH`, of `source`."""
     shared, own = map(quoted, fed.shared), fed.own
-    structure = ", ".join(f"{quoted(column.name)} {_extracted(column)}" for column in own)
+    unknown = dict(fed.unknown)
+    structure = ", ".join(
+        f"{quoted(column.name)} {_extracted(column, column.name in unknown)}" for column in own)
+    item = "e.item"
+    if fed.part:
+        structure = f"{quoted(fed.part)} Tuple({structure})"
+        item = f"tupleElement(e.item, {text(fed.part)})"
     items = f"JSONExtract(extra, {text(f'Array(Tuple({structure}))')})"
     names = [*(f"e.{name} AS {name}" for name in map(quoted, fed.shared)),
-             *(f"tupleElement(e.item, {text(column.name)}) AS {quoted(column.name)}"
+             *(f"{_item(item, column, unknown.get(column.name))} AS {quoted(column.name)}"
                for column in own)]
     rows = (f"SELECT {', '.join(shared)}, arrayJoin({items}) AS item FROM {source}"
             f" WHERE kind = {text(fed.kind)}")
@@ -177,9 +183,17 @@ def fed_names(fed: Fed) -> tuple[str, ...]:
     return (*fed.shared, *(column.name for column in fed.own))
 
 
-def _extracted(column: Column) -> str:
+def _item(item: str, column: Column, unknown: str | None) -> str:
+    value = f"tupleElement({item}, {text(column.name)})"
+    if column.kind is Kind.JSON:
+        return f"if({value} = '', '{{}}', {value})"
+    return value if unknown is None else f"ifNull({value}, {unknown})"
+
+
+def _extracted(column: Column, may_lack: bool) -> str:
     """The type to take out of `extra`; an object is text there."""
-    return "String" if column.kind is Kind.JSON else type_of(column)
+    found = "String" if column.kind is Kind.JSON else type_of(column)
+    return f"Nullable({found})" if may_lack and not found.startswith("Nullable") else found
 
 
 def text(value: str) -> str:

@@ -89,11 +89,16 @@ class Fed:
     `shared` names the columns that the batch's row itself has under the same name; all others are
     keys of the object. Times in it are texts as `2026-01-31 23:59:59.123`, UTC; money is a text;
     objects are texts of JSON.
+    `part` names the key of the object in which the table's own values stand, where kinds make rows
+    of several tables; "" is the object itself. `unknown` has what stands for a value that is not
+    there, by column, as both dialects write it.
     """
 
     table: Table
     kind: RowKind
     shared: tuple[str, ...]
+    part: str = ""
+    unknown: tuple[tuple[str, str], ...] = ()
 
     @property
     def own(self) -> tuple[Column, ...]:

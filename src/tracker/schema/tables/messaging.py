@@ -1,8 +1,9 @@
 """Short URLs, message threads and messages."""
 
+from tracker.kinds import RowKind
 from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Keep, Table, View
-from tracker.schema.tables.core import BATCH
+from tracker.schema.table import Fed, Keep, Table, View
+from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several
 
 _ORG = (
@@ -57,8 +58,9 @@ MESSAGE = (
     *several(Kind.TEXTS, "List: {}.", "mtypes users deliveries failures perms_ids"),
     Column("createdms", Kind.INTEGER, "When it was made, in milliseconds."),
     *_PEOPLE,
-    Column("created_at", Kind.TIME, "When it was received."),
-    Column("updated_at", Kind.TIME, "When it was last sent."),
+    Column("created_at", Kind.TIME, "When it happened, as of the event."),
+    Column("updated_at", Kind.TIME, "When it was received."),
+    EID,
 )
 
 MSTORE = Table(
@@ -122,12 +124,26 @@ MTHREADS = Table(
         Column("oid", Kind.ID, "Organisation id."),
         Column("tid", Kind.ID, "Thread id."),
         *_THREAD,
-        Column("created_at", Kind.TIME, "When this was received."),
+        Column("created_at", Kind.TIME, "When it was said, as of the event."),
+        EID,
         *BATCH,
     ),
     order=("oid", "tid", "created_at"))
 
 TABLES = (REDIRECTS, REDIRECT_HISTORY, MTHREADS, MSTORE, MTRIAGE)
+
+THREAD, MESSAGE_PART = "thread", "message"
+_SHARED = ("oid", "org", "tid", "created_at", "eid")
+
+MTHREADS_FED = Fed(MTHREADS, RowKind.MESSAGE, _SHARED, THREAD)
+MSTORE_FED = Fed(MSTORE, RowKind.MESSAGE, _SHARED, MESSAGE_PART)
+MTRIAGE_FED = Fed(MTRIAGE, RowKind.MESSAGE, _SHARED, MESSAGE_PART,
+                  (("urgency", "8"), ("keep", "true")))
+
+FED = (MTHREADS_FED, MSTORE_FED, MTRIAGE_FED)
+
+_SAID = "(e.created_at, CAST(e.eid AS VARCHAR))"
+"""When something was said of a thread; ids of one batch tell what was said in one millisecond."""
 
 _UNKNOWN = {Kind.TEXT: "''", Kind.TEXTS: "[]", Kind.JSON: "'{}'"}
 
@@ -138,7 +154,7 @@ def _latest(column: Column) -> str:
     compared = f"CAST({value} AS VARCHAR)" if column.kind is Kind.JSON else value
     unknown = _UNKNOWN.get(column.kind)
     known = f"{value} IS NOT NULL" if unknown is None else f"{compared} <> {unknown}"
-    return f"argMax({value}, e.created_at) FILTER (WHERE {known}) AS {column.name}"
+    return f"argMax({value}, {_SAID}) FILTER (WHERE {known}) AS {column.name}"
 
 
 VIEWS = (
