@@ -10,12 +10,15 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
+FUNCTIONAL = health ltv ltv-batch redirects privacy jurisdictions batch e2e
+
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
 	bench-full bench-smoke bench-setup soak chaos fuzz fuzz-short docs demo schema lock audit sbom \
-	wheels build clean
+	wheels build clean deps info status schema-update schema-verify test-functional-all \
+	$(FUNCTIONAL:%=test-functional-%)
 
 help: ## list every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with everything to run, test and build
 
@@ -38,8 +41,8 @@ test: lint types layers test-unit ## all checks and tests
 test-unit: $(READY) ## the tests alone
 	$(BIN)/pytest
 
-test-crash: $(READY) ## kill processes at random moments, 100 rounds
-	CRASH_ROUNDS=100 $(BIN)/pytest tests/crash
+test-crash: $(READY) ## kill processes at random moments, 100 rounds; 2000 courses of the model
+	CRASH_ROUNDS=100 CRASH_EXAMPLES=2000 MODEL_STRIDE=1 $(BIN)/pytest tests/crash tests/stores/test_answers.py
 
 fmt: $(READY) ## mend what ruff can mend
 	$(BIN)/ruff check --fix src tests bench fuzz docs examples
@@ -91,6 +94,30 @@ docs: $(READY) ## make the reference pages of what the code says
 demo: $(READY) ## send examples/access.log to the tracker that runs here
 	$(BIN)/python examples/send_log.py examples/access.log
 
+# What the examples of the original's README lead to, one endpoint: health, ltv, ltv-batch,
+# redirects, privacy, jurisdictions, batch, e2e. They are read from ../shared.
+$(FUNCTIONAL:%=test-functional-%): test-functional-%: $(READY)
+	$(BIN)/pytest tests/acceptance/test_readme.py -k "test_$(subst -,_,$*) and not test_$(subst -,_,$*)_"
+
+test-functional-all: $(READY) ## every example of the original's README, against a tracker
+	$(BIN)/pytest tests/acceptance/test_readme.py
+
+deps: install ## the same as install
+
+info: $(READY) ## versions, and what a start with config.json would do
+	@$(BIN)/tracker --version
+	@$(BIN)/python --version
+	@$(BIN)/tracker check config.json
+
+status: $(READY) ## how the tracker of config.json is
+	@$(BIN)/tracker status --config config.json
+
+schema-update: $(READY) ## bring the database up to date; stop the tracker first
+	$(BIN)/tracker schema apply --config config.json
+
+schema-verify: $(READY) ## compare the database with the declared tables, object by object
+	$(BIN)/tracker schema verify --config config.json
+
 schema: $(READY) ## print the tables as DDL
 	$(BIN)/tracker schema ddl
 
@@ -100,8 +127,8 @@ $(SUPPLY)/.installed: locks/supply.txt
 	@touch $@
 
 lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.toml allows, with hashes
-	$(LOCK) pyproject.toml --extra duckdb --output-file locks/run.txt
-	$(LOCK) pyproject.toml --extra duckdb --group test --group lint --group bench --group build \
+	$(LOCK) pyproject.toml --extra duckdb --extra geoip --output-file locks/run.txt
+	$(LOCK) pyproject.toml --extra duckdb --extra geoip --group test --group lint --group bench --group build \
 	  --constraint locks/run.txt --output-file locks/dev.txt
 	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
 	$(LOCK) --group pyproject.toml:fuzz --output-file locks/fuzz.txt
@@ -117,7 +144,7 @@ sbom: $(SUPPLY)/.installed ## what a running tracker is made of, as CycloneDX, i
 
 wheels: $(READY) ## whether every dependency has a wheel for the other Pythons
 	for version in 3.12 3.13; do $(BIN)/python -m pip install --quiet --dry-run --ignore-installed \
-	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb]' || exit 1; \
+	  --only-binary :all: --python-version $$version --target build/wheels '.[duckdb,geoip]' || exit 1; \
 	  echo "Python $$version: all there"; done
 
 build: $(READY) ## wheel and source archive in dist

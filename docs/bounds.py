@@ -2,9 +2,10 @@
 
 from tracker.batches.files import KEPT_MANIFESTS
 from tracker.delivery import courier
+from tracker.door import websocket
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
-from tracker.intake.accept import REPEATED_BYTES
+from tracker.intake.body import REPEATED_BYTES
 from tracker.intake.payments import ITEM_KEYS, MOST_ITEMS
 from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
@@ -38,6 +39,9 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("bytes that wait for a sync, per worker", f"{size(writer.PENDING_BYTES)}, then 503"),
         ("bytes of one commit group", size(writer.GROUP_BYTES)),
         ("bytes of bodies that are arriving, per worker", f"{size(READING_BYTES)}, then 503"),
+        ("messages of one WebSocket that wait for a sync; their bytes",
+         f"{websocket.UNACKED_MESSAGES:,}; {size(websocket.UNACKED_BYTES)}, then it is not read"),
+        ("bytes of a message, as sent and unpacked", size(most.body_bytes)),
         ("bytes of a body, as sent and unpacked", size(most.body_bytes)),
         ("events of one request", f"{most.events_per_request:,}"),
         ("keys of one event", f"{most.keys_per_event:,}"),

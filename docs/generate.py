@@ -23,6 +23,7 @@ from meanings import DROPS, ERRORS, REASONS
 from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.jurisdictions import Jurisdictions
 from tracker.kinds import RowKind
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
@@ -31,8 +32,11 @@ from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
+from tracker.settings import IntakeSettings
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
+from tracker.web.links import LinkPages
+from tracker.web.ppi import Ppi
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
@@ -71,9 +75,21 @@ def sources() -> str:
 
 def pages() -> str:
     """The other paths."""
-    web = Web(SimpleNamespace(), lambda: 0.0, "*")  # type: ignore[arg-type]  # only its table is read
+    nothing: Any = SimpleNamespace()  # only their tables are read
+    ppi = Ppi(nothing, None, Jurisdictions(None), nothing, nothing)
+    routes = [*Web(nothing, lambda: 0.0, nothing, ppi).routes(), *ppi.routes(1)]
+    routes = [route for route in routes if not route.path.endswith(("/", "}"))]
     return table(("Path", "Answers"), (
-        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in web.routes()))
+        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))
+
+
+def link_pages() -> str:
+    """The paths for short URLs."""
+    nothing = SimpleNamespace()
+    pages = LinkPages(nothing, nothing, nothing, IntakeSettings())  # type: ignore[arg-type]  # only its table is read
+    return table(("Path", "Answers"), (
+        (code(route.path), (route.endpoint.__doc__ or "").strip())
+        for route in pages.routes() if "{" not in route.path))
 
 
 # Config.
@@ -299,6 +315,7 @@ def drops() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
+    "link-pages": link_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
     "config-currency": lambda: keys_of(CURRENCY_KEYS, Status.OURS),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),

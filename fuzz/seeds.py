@@ -2,14 +2,21 @@
 
 import gzip
 import json
+import struct
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import brotli
+import lz4.block
+import lz4.frame
 import msgspec
 import zstandard
 
+from tracker.durable import Files
+from tracker.geoip import Place
+from tracker.geoip.collector import Collector
 from tracker.hit import Hit, Route, Shape, encode_hit
 from tracker.spool.segment import SegmentHeader, encode_header
 
@@ -20,7 +27,10 @@ WORDS = (
     "/tr/v1/xrdr/", "/tr/v1/pub/", "Content-Length: ", "Transfer-Encoding: chunked",
     "Content-Encoding: gzip", "Content-Type: application/x-ndjson", "Cookie: vid=",
     "Authorization: Basic ", "X-Forwarded-For: 10.0.0.1", "Forwarded: for=", "User: {",
-    "Expect: 100-continue", "Connection: close", "Upgrade: h2c", "Origin: https://a.example",
+    "Expect: 100-continue", "Connection: close", "Upgrade: h2c", "/tr/v1/ws", "Upgrade: websocket\\x0d\\x0aConnection: Upgrade",
+    "Sec-WebSocket-Version: 13\\x0d\\x0aSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\x0d\\x0a",
+    "\\x81\\x82\\x00\\x00\\x00\\x00{}", "\\x01\\x80\\x00\\x00\\x00\\x00", "\\x80\\x80\\x00\\x00\\x00\\x00",
+    "\\x89\\x80\\x00\\x00\\x00\\x00", "\\x04\\x22\\x4d\\x18", "Origin: https://a.example",
     "\\x0d\\x0a", "\\x0d\\x0a\\x0d\\x0a", "\\x0a", "\\x00", "\\xff", "\\xef\\xbb\\xbf", "\\xc3\\xa9",
     "%2F", "%00", "%ff", "+", "&", "=", "{", "}", "[", "]", "\\\"", "\\\\", "\\\\u", "\\\\ud83d", "\\\\ude00",
     "\\\"vid\\\":", "\\\"sid\\\":", "\\\"eid\\\":", "\\\"params\\\":", "\\\"targets\\\":", "\\\"a.b\\\":",
@@ -95,6 +105,37 @@ def requests() -> list[bytes]:
     return made
 
 
+def _frame(first: int, data: bytes) -> bytes:
+    """A frame whose mask changes nothing, so that its words are seen."""
+    size = (bytes([128 | len(data)]) if len(data) < 126
+            else b"\xfe" + len(data).to_bytes(2, "big"))
+    return bytes([first]) + size + bytes(4) + data
+
+
+def websockets() -> list[bytes]:
+    """Frames behind a byte that says how they are read: text, LZ4, pieces, control, deflate."""
+    text = json.dumps(EVENT).encode()
+    packer = zlib.compressobj(wbits=-15)
+    deflated = (packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    return [
+        b"\0" + _frame(0x81, text) + _frame(0x81, b"nope") + _frame(0x82, lz4.block.compress(text)),
+        b"\2" + _frame(0x01, text[:50]) + _frame(0x89, b"p") + _frame(0x80, text[50:]),
+        b"\0" + _frame(0x81, b'[{"a":1},2]') + _frame(0x81, b"{}\n{}") + _frame(0x88, b"\x03\xe8"),
+        b"\1" + _frame(0xC1, deflated) + _frame(0x81, b'{"a":"\xc3\xa9"}'),
+        b"\3" + _frame(0x41, deflated[:30]) + _frame(0x00, b"") + _frame(0x80, deflated[30:]),
+        b"\0" + _frame(0x81, b'{"a":"\xff"}') + _frame(0x81, text),
+        b"\1" + _frame(0xC2, deflated) + b"\x81\xff" + b"\xff" * 12,
+        b"\0" + b"\x81\x02{}"]
+
+
+def packed() -> list[bytes]:
+    """LZ4 blocks behind their length, and frames."""
+    text = json.dumps([EVENT] * 5).encode()
+    block = lz4.block.compress(text)
+    return [block, b"\xff\xff\0\0" + block[4:], lz4.frame.compress(text), block[:9],
+            lz4.block.compress(bytes(1 << 16)), lz4.block.compress(bytes(1 + (1 << 16)))]
+
+
 def codings() -> list[bytes]:
     """A body in each coding, behind the byte that chooses it."""
     body = jsons()[0]
@@ -123,6 +164,14 @@ def redirects() -> list[bytes]:
     return [b"https://shop.example/a?b=c#d", "http://bücher.example:80/ü%".encode(),
             b"HTTPS://home.example.:443", b"https://a@shop.example/", b"https://shop.example\\@x/",
             b"https://[::1]/", b"//shop.example/"]
+
+
+def loads() -> list[bytes]:
+    """Short URLs as they are asked for."""
+    one = (b'{"urlfrom":"https://go.example/s","urlto":"https://a.example/","expires":null,'
+           b'"max_clicks":3,"pass_query":true,"oid":"o"}')
+    return [one, b"[" + one + b"]", b'[{"urlfrom":1}]', b'{"urlfrom":"a","expire":1}',
+            b'urlfrom,urlto,max_clicks\nhttps://go.example/s,"https://a.example/?a,b",5\n']
 
 
 def objects() -> list[bytes]:
@@ -160,6 +209,26 @@ def segments() -> list[bytes]:
     """A header of a segment."""
     header = encode_header(SegmentHeader(bytes(16), 3, bytes(16), 1, 2, 2048))
     return [header, header + bytes(1024), bytes(2048)]
+
+
+def places() -> list[bytes]:
+    """A CSV, a BIN of one range, and the mark of an .mmdb file."""
+    row = b'"16777216","16777471","AT","Austria","Wien","Wien","48.2","16.4","1010","+02:00"\r\n'
+    starts = (0, 16_777_216, 16_777_472, 0xFFFFFFFF)
+    cells = struct.pack("<7I", 192, 192, 192, 0, 0, 192, 192)
+    rows = b"".join(struct.pack("<I", start) + cells for start in starts)
+    head = struct.pack("<5B4I", 11, 8, 26, 11, 1, 3, 65, 0, 0) + bytes(8) + b"\x01" + bytes(34)
+    return [row, row + row, head + rows + b"\x02AT\x07Austria",
+            bytes(32) + b"\xab\xcd\xefMaxMind.com\xe1\x4aip_version\xa1\x06"]
+
+
+def forms_of_places() -> list[bytes]:
+    """A form of one range."""
+    collector = Collector()
+    collector.add(1 << 24, (1 << 24) + 255, collector.place(Place("AT", city="Wien")), v6=False)
+    with tempfile.TemporaryDirectory() as folder:
+        collector.write(Files(), Path(folder) / "made")
+        return [(Path(folder) / "made").read_bytes()]
 
 
 def marks() -> list[bytes]:

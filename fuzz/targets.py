@@ -5,7 +5,17 @@ hold; `seeds` one in `fuzz/seeds.py`.
 """
 
 from fuzz import seeds
-from fuzz.checks import config, door, intake, query, refine, spool
+from fuzz.checks import (
+    config,
+    door,
+    intake,
+    links,
+    places,
+    query,
+    refine,
+    spool,
+    websocket,
+)
 from fuzz.target import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -14,6 +24,11 @@ TARGETS: tuple[Target, ...] = (
            seeds.requests),
     Target("intake", "requests: refused with 4xx, or a hit of which refining finds every event",
            intake.check, seeds.requests),
+    Target("websocket", "frames of a WebSocket: the same events, errors and close code however"
+           " packets were cut; no answer but counts, pongs and one close", websocket.check,
+           seeds.websockets),
+    Target("packed", "LZ4 messages: never more than the bound; what was packed comes back",
+           websocket.check_packed, seeds.packed),
     Target("json", "bodies of JSON: taken whole, and read the same again", intake.check_json,
            seeds.jsons),
     Target("ndjson", "bodies of lines: taken whole, and read the same again", intake.check_ndjson,
@@ -28,6 +43,10 @@ TARGETS: tuple[Target, ...] = (
            intake.check_addresses, seeds.addresses),
     Target("redirects", "redirect targets: only to hosts that are allowed, as a browser reads them",
            intake.check_redirects, seeds.redirects),
+    Target("shorturls", "short URLs and where they lead: one spelling, nothing unsafe, no circle",
+           links.check_urls, seeds.redirects),
+    Target("loads", "bodies that ask for short URLs, JSON and CSV", links.check_loads,
+           seeds.loads),
     Target("codings", "content codings: never more than the bound; what was packed comes back",
            intake.check_codings, seeds.codings),
     Target("refine", "the whole Refinery over one hit: every event a row or a dead letter, `params`"
@@ -44,6 +63,10 @@ TARGETS: tuple[Target, ...] = (
     Target("segments", "any bytes as a segment: reading ends, nothing is made up",
            spool.check_segments, seeds.segments),
     Target("marks", "any bytes as a mark", spool.check_marks, seeds.marks, most=128),
+    Target("places", "GeoIP data in any format: refused with words, or every lookup has an answer",
+           places.check, seeds.places),
+    Target("forms-of-places", "any bytes as the mapped form: told to be damaged, or bounded",
+           places.check_form, seeds.forms_of_places),
     Target("tokens", "SQL in pieces: joined they are the text", query.check_tokens, seeds.queries),
     Target("fence", "the fence over any spelling: no name out of bounds passes", query.check_fence,
            seeds.queries),

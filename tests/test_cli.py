@@ -1,4 +1,7 @@
+import io
 import json
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +18,7 @@ from tracker.batches.identity import identity
 from tracker.cli import NAMES, run
 from tracker.delivery.cursor import Cursor
 from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.stores.statements import Statements
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +191,62 @@ def test_schema_is_applied_and_shown_without_a_start(tmp_path: Path) -> None:
     assert "CREATE TABLE IF NOT EXISTS sfpla.events" in applied
     assert "it is up to date\n" == again
     assert "pending" not in after
+
+
+def test_schema_is_made_verified_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("config.json").write_text("{}")
+    Path("data").mkdir()
+
+    assert 1 == run(["schema", "verify"])
+    assert "WRONG  events " in capsys.readouterr().out
+    assert 0 == run(["schema", "apply"])
+    assert 0 == run(["schema", "verify"])
+    assert re.search(r"ok     events +ReplacingMergeTree +0 rows\n", capsys.readouterr().out)
+    assert 0 == run(["schema", "drop", "--yes"])
+    assert 1 == run(["schema", "verify"])
+
+
+def test_a_difference_from_what_is_declared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data").mkdir()
+    run(["schema", "apply"])
+    with Statements(Path("data/chdb")) as database:
+        database.execute("ALTER TABLE sfpla.logs DROP COLUMN topic")
+        database.execute("ALTER TABLE sfpla.logs MODIFY COLUMN name String")
+        database.execute("CREATE TABLE sfpla.mine (a Int8) ENGINE = MergeTree ORDER BY a")
+    capsys.readouterr()
+
+    assert 1 == run(["schema", "verify"])
+    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
+    assert ["lacks topic; name is String instead of LowCardinality(String)",
+            "not ours: nothing writes or reads it"] == [line[77:].strip() for line in wrong]
+
+
+def test_drop_asks_first(monkeypatch: pytest.MonkeyPatch,
+                         capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data").mkdir()
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+
+    assert 1 == run(["schema", "drop"])
+    assert capsys.readouterr().out.endswith("nothing was removed\n")
+
+
+@pytest.mark.parametrize("words", [["--param_v=x"], ["--param_v", "x"]])
+def test_client_takes_parameters_of_any_name(words: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(SystemExit):
+        run(["client", *words, "--nonsense"])
+    assert 2 == run(["client", *words, "-q", "SELECT {v:String}", "--port", str(port)])
+
+
+def test_client_knows_one_user(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 1 == run(["client", "-u", "root", "-q", "SELECT 1"])
+    assert "tracker: --user root: the user is `default`" in capsys.readouterr().err
+
+
+def test_an_answer_that_fails_leaves_no_file() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+    assert 2 == run(["sql", "--port", str(port), "--output", "a.csv", "SELECT 1"])
+    assert [] == list(Path().glob("a.csv*"))

@@ -321,12 +321,12 @@ def test_sections_reach_their_rooms() -> None:
 
 
 def test_retired_keys_and_keys_without_effect_are_warnings() -> None:
-    loaded = settings({**PLAIN, "SchemaVersion": 3, "UseGeoIP": True, "ProxyUrl": "http://a",
+    loaded = settings({**PLAIN, "SchemaVersion": 3, "PruneLimit": 1, "ProxyUrl": "http://a",
                        "ProxyDailyLimit": 0, "S3Bucket": ""})
 
     retired, without_effect = loaded.warnings
     assert retired.startswith("SchemaVersion: retired: the schema is brought up to date at start")
-    assert "no effect in this version: UseGeoIP, ProxyUrl" == without_effect
+    assert "no effect in this version: PruneLimit, ProxyUrl" == without_effect
 
 
 def test_a_group_that_the_filter_does_not_have_is_a_warning() -> None:

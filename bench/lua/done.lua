@@ -16,3 +16,20 @@ function pause(milliseconds)
     end
   end
 end
+
+-- Requests are due at a fixed rate, whatever the answers do: each goes out when its moment has come
+-- and a connection is free. What a slow server holds up goes out as soon as it can, so as many are
+-- sent in the end. To the millisecond, as `delay` knows no less.
+function pace(rate)
+  local ffi = require("ffi")
+  ffi.cdef("typedef struct { long seconds, nanoseconds; } moment;"
+    .. "int clock_gettime(int, moment *);")
+  local moment, began, sent = ffi.new("moment[1]"), nil, 0
+  function delay()
+    ffi.C.clock_gettime(1, moment)  -- the monotonic clock
+    local now = tonumber(moment[0].seconds) + tonumber(moment[0].nanoseconds) / 1e9
+    began = began or now
+    sent = sent + 1
+    return math.max((began + sent / rate - now) * 1000, 0)
+  end
+end

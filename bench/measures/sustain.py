@@ -10,16 +10,24 @@ from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.servers import Tracker
 
 _SAMPLE_SECONDS = 1.0
+_ENOUGH = 0.995  # of a fixed rate: the load knows only milliseconds
+_CONNECTIONS = 128  # of a fixed rate, so that hardly ever all of them wait
 _MEGABYTE = 1e6
+_LAG = "lag of the oldest event"
 
 
 def sustain(bench: Bench, scenario: Scenario) -> Result:
-    """Events/s from the first request until the last event landed; load, edge, store unpinned."""
+    """Events/s from the first request until the last event landed; load, edge, store unpinned.
+
+    At a fixed rate it is the greatest lag of the oldest event, seconds; and less accepted than was
+    offered is a fault.
+    """
     minutes = bench.plan.minutes if bench.plan.smoke else scenario.minutes or bench.plan.minutes
     seconds = max(minutes * 60, 1.0)
     tracker = bench.start_tracker()
     try:
-        load = bench.traffic(scenario.load.connections)
+        load = (bench.traffic(_CONNECTIONS, rate=scenario.rate) if scenario.rate
+                else bench.traffic(scenario.load.connections))
         pids = tracker.processes()
         before = {name: procs.cpu_seconds(pid) for name, pid in pids.items()}
         start = time.monotonic()
@@ -33,7 +41,8 @@ def sustain(bench: Bench, scenario: Scenario) -> Result:
         cpu = {name: procs.cpu_seconds(pid) - before[name] for name, pid in pids.items()}
     finally:
         tracker.discard()
-    bench.sustained = landed / took
+    if not scenario.rate:
+        bench.sustained = landed / took
     bench.loaded = tuple(sample["memory"] / _MEGABYTE for sample in series)
     result = _result(series, landed, took, cpu)
     result.more[:0] = [
@@ -46,7 +55,18 @@ def sustain(bench: Bench, scenario: Scenario) -> Result:
     result.faults += count_faults(outcome.requests, accepted, load.connections)
     if landed != accepted:
         result.faults.append(f"{landed} of {accepted} accepted events landed")
+    if scenario.rate:  # a smoke run offers no such rate
+        _judge_lag(result, 0.0 if bench.plan.smoke else scenario.rate, accepted / loaded)
     return result
+
+
+def _judge_lag(result: Result, offered: float, accepted: float) -> None:
+    lag = next(figure for figure in result.more if figure.label == _LAG)
+    result.more.insert(0, result.ours)
+    result.ours = Figure("tracker, most", "s", (lag.spread.most,))
+    result.score = lag.spread.most
+    if accepted < offered * _ENOUGH:
+        result.faults.append(f"{accepted:,.0f} of {offered:,.0f} events/s offered were accepted")
 
 
 def _watch(tracker: Tracker, start: float, seconds: float) -> list[dict[str, float]]:
@@ -80,7 +100,7 @@ def _result(series: list[dict[str, float]], landed: int, took: float,
     ours = Figure("tracker", "events/s", (landed / took,))
     result = Result(ours, ours.spread.median, series=series)
     result.more = [
-        Figure("lag of the oldest event", "s", lag),
+        Figure(_LAG, "s", lag),
         Figure("lag grew by, first to last third", "s", (trend(lag),)),
         Figure("memory of all processes", "MB", tuple(memory)),
         Figure("memory grew by, once warm", "MB", (trend(memory[len(memory) // 3:]),)),

@@ -152,16 +152,19 @@ class Bench:
         headers.write_text(wanted.headers)
         return self._paced("same.lua", wanted, wanted.method, wanted.path, str(body), str(headers))
 
-    def traffic(self, connections: int = 64, count: int = 20_000, pause: int = 0) -> Load:
+    def traffic(self, connections: int = 64, count: int = 20_000, pause: int = 0,
+                rate: float = 0) -> Load:
         """Made traffic of browsers as a load: `count` requests in turn, each event with an id of
-        its own. Each connection waits `pause` milliseconds before each request.
+        its own. Each connection waits `pause` milliseconds before each request; or `rate` requests
+        a second are sent over all, whatever the answers do.
         """
         count = min(count, 500) if self.plan.smoke else count
         path = self.folder / f"traffic-{count}"
         if not path.exists():
             path.write_text("\n".join(payloads.traffic(count)))
         return self._paced("traffic.lua", Requests(connections=connections), str(path),
-                           secrets.token_hex(4), pause=pause)
+                           secrets.token_hex(4), "0" if self.plan.smoke else str(rate),
+                           pause=pause)
 
     def log_traffic(self, connections: int = 64) -> Load:
         """The requests of a web server's log as a load: every event with an id of its own."""

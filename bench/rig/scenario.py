@@ -31,6 +31,9 @@ class Requests:
     events: int = 1
 
 
+TUPLES = Requests("GET", payloads.TUPLES, body=str, headers="")
+"""An event in the pairs of a path."""
+
 PIXEL = Requests("GET", payloads.PIXEL + "?vid=v1&ename=open&etyp=mail", body=str, headers="")
 """An event in the query of a GIF of one pixel."""
 
@@ -45,6 +48,7 @@ class Scenario:
     `peers`     who else runs beside it, of bench/peers/table.py
     `share`     of the peak rate, for fixed rates
     `rows`      that lie in the store, for what is asked of a large one
+    `rate`      requests a second of a sustained load; None is as many as are answered
     `rounds`    most rounds, and `seconds` most seconds of one: where more only cost time
     `minutes`   of a sustained load, where they are not the plan's
     `unit`      of the score, which `measure` gives; `lower` says that less is better
@@ -61,6 +65,7 @@ class Scenario:
     peer_load: Requests | None = None
     peers: "tuple[Peer, ...]" = ()
     share: float = 1.0
+    rate: float | None = None
     rows: int = 0
     rounds: int = 5
     seconds: float | None = None

@@ -19,7 +19,7 @@ from tracker.intake import Accepted, Answer, Intake, Request, coding, values
 from tracker.intake.address import ClientAddresses, canonical
 from tracker.intake.body import BOM, Body, BodyReader, mend_surrogates
 from tracker.intake.head import Head
-from tracker.intake.redirect import Redirects, parse
+from tracker.intake.redirect import Redirects
 from tracker.intake.visitor import cookies
 from tracker.refine.coerce import read_text
 from tracker.refine.decode import BROKEN
@@ -28,6 +28,7 @@ from tracker.refine.head import read_cookies, read_fields, read_line
 from tracker.refine.pairs import read_pairs
 from tracker.refine.reading import Reader
 from tracker.settings import RefineSettings
+from tracker.weburl import parse
 
 _INTAKES = tuple(Intake(settings, TAIL, lambda: NOW) for settings in SETTINGS)
 _READER = Reader(RefineSettings())
@@ -179,7 +180,7 @@ def check_heads(data: bytes) -> None:
     assert Head(scrubbed).scrubbed() == scrubbed
     jar = head.cookies()
     assert Head(scrubbed).cookies() == jar
-    read_fields(scrubbed, {})
+    read_fields(scrubbed)
     field = b"; ".join(b"%b=%b" % pair for pair in jar.items())
     later = read_cookies(field.decode())
     for name in ("vid", "ehash"):

@@ -9,9 +9,13 @@ from pathlib import Path
 from tracker.errors import TrackerError
 
 
+class InUse(TrackerError):
+    """A tracker runs on the data directory."""
+
+
 @contextmanager
 def alone(data: Path) -> Iterator[None]:
-    """Hold the lock that a running tracker holds; raises `TrackerError` while one does."""
+    """Hold the lock that a running tracker holds; raises `InUse` while one does."""
     try:
         lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -20,6 +24,6 @@ def alone(data: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise TrackerError(f"a tracker uses {data}: stop it, then try again") from None
+        raise InUse(f"a tracker uses {data}: stop it, then try again") from None
     finally:
         os.close(lock)

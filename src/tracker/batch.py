@@ -29,7 +29,8 @@ class Manifest(msgspec.Struct, frozen=True):
     Every event the door accepted is one of: landed as a row, `filtered` by reason, `quarantined`
     as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of these. `others` says
     how many of the rows are no events, but something else that was sent.
-    Times are nanoseconds since 1970, UTC.
+    Times are nanoseconds since 1970, UTC. `rows_crc` is the CRC-32 of the Arrow file; None in those
+    of versions that made none.
     """
 
     sequencer: str
@@ -47,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True):
     newest: int
     bytes: int
     versions: dict[str, str]
+    rows_crc: int | None = None
     others: int = 0
 
 

@@ -37,6 +37,7 @@ class Task:
     index: int | None = None
     listeners: tuple[tuple[Listener, int], ...] = ()  # with the descriptors of their sockets
     socket: int | None = None  # the query port's, or the store process's where queries ask it
+    calls: int | None = None  # the store process's where the registry's writer takes calls
 
     @property
     def name(self) -> str:
@@ -47,8 +48,7 @@ class Task:
 def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     """Start a child; the descriptors in `keep` stay open in it under the same numbers."""
     descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
-    if task.socket is not None:
-        descriptors.append(task.socket)
+    descriptors += [own for own in (task.socket, task.calls) if own is not None]
     child = subprocess.Popen(
         [sys.executable, "-c", "from tracker.child import main; main()"],
         stdin=subprocess.PIPE, pass_fds=descriptors, env=_environment(task),
@@ -74,7 +74,7 @@ def main() -> None:
     task = _read(sys.stdin.buffer)
     sockets = [(listener, socket.socket(fileno=descriptor))
                for listener, descriptor in task.listeners]
-    own = socket.socket(fileno=task.socket) if task.socket is not None else None
+    own = _socket(task.socket)
     if task.index is not None:
         from tracker import edge  # noqa: PLC0415 - no other process needs the door
         edge.run(task.settings, task.index, sockets, LIFELINE)
@@ -84,7 +84,11 @@ def main() -> None:
         asking.run(task.settings, own, LIFELINE, confined=confined)
     else:
         from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
-        landing.run(task.settings, own, LIFELINE)
+        landing.run(task.settings, own, _socket(task.calls), LIFELINE)
+
+
+def _socket(descriptor: int | None) -> socket.socket | None:
+    return None if descriptor is None else socket.socket(fileno=descriptor)
 
 
 def _confine(settings: Settings) -> bool:

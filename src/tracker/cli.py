@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tracker import __version__, commands
 from tracker.errors import TrackerError
+from tracker.registry.calls import ACCOUNT_ACTIONS, SCOPES
 
 Command = Callable[[argparse.Namespace], int]
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-NAMES = ("serve", "check", "sql", "replay", "schema")
+NAMES = ("serve", "check", "status", "sql", "client", "replay", "schema", "account")
 
 _ABOUT = """Self-hosted user telemetry: events in, nothing lost, answers out.
 
@@ -33,12 +34,21 @@ _EXAMPLES = {
   tracker serve /etc/tracker/config.json""",
     "check": """examples:
   tracker check config.json               exit code 0 when a start is possible""",
+    "status": """examples:
+  tracker status                          of the tracker of the config.json here
+  tracker status --url https://t.example.com/health""",
     "sql": """examples:
   tracker sql "SELECT count() FROM events"
   tracker sql --format csv "SELECT * FROM hits" > hits.csv
   tracker sql --param v=user-123 "SELECT * FROM events WHERE vid = {v:String}"
   tracker sql --store duckdb "SELECT count(*) FROM events"
+  tracker sql --output events.parquet "SELECT * FROM events"
   echo "SELECT 1; SELECT 2" | tracker sql""",
+    "client": """examples:
+  tracker client --query "SELECT count() FROM sfpla.events"
+  tracker client -q "SELECT 1" --format JSON
+  tracker client --param_v=user-123 -q "SELECT * FROM sfpla.events WHERE vid = {v:String}"
+  tracker client < queries.sql""",
     "replay": """examples:
   tracker replay list                     what was set aside, and why
   tracker replay show 17                  the letters of batch 17, with their raw bytes
@@ -49,13 +59,23 @@ _EXAMPLES = {
     "schema": """examples:
   tracker schema show                     tables and columns
   tracker schema ddl                      the statements that make them
-  tracker schema apply                    bring the database up to date, without a start""",
+  tracker schema verify                   compare the database with what it should be
+  tracker schema apply                    bring the database up to date, without a start
+  tracker schema drop --yes               remove the database and all its rows""",
+    "account": """examples:
+  tracker account add anna                asks for a password
+  tracker account add shop --scope redirects --host go.shop.example --no-password
+  tracker account key shop --name poster  prints a key, once
+  tracker account list                    accounts and their keys, without secrets
+  tracker account disable anna
+  tracker account password anna < file    the first line of standard input
+  tracker account revoke k1f2e3d4c        a key, by its id""",
 }
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; gives back 0 when good, 1 when it failed, 2 when not understood."""
-    parsed = parser().parse_args(_with_command(arguments))
+    parsed = parser().parse_args(_with_parameters(_with_command(arguments)))
     command: Command = parsed.command
     try:
         return command(parsed)
@@ -81,6 +101,21 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     return ["serve", *given]
 
 
+def _with_parameters(arguments: list[str]) -> list[str]:
+    """`client --param_v=1` or `--param_v 1` as its parser takes it: one option for any name."""
+    if arguments[:1] != ["client"]:
+        return arguments
+    given: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word.startswith("--param_") and word != "--param_NAME":
+            name, equals, value = word.removeprefix("--param_").partition("=")
+            given += ["--param_NAME", f"{name}={value if equals else next(words, '')}"]
+        else:
+            given.append(word)
+    return given
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands; the reference in the docs is made from it."""
     whole = argparse.ArgumentParser(
@@ -91,11 +126,17 @@ def parser() -> argparse.ArgumentParser:
     _serve(_command(subparsers, "serve", commands.serve, "start"))
     _check(_command(subparsers, "check", commands.check,
                     "validate a config file and say what each service would do"))
+    _status(_command(subparsers, "status", commands.status,
+                     "say how a running tracker is: 0 well, 1 not, 2 it does not answer"))
     _sql(_command(subparsers, "sql", commands.sql, "ask a running tracker"))
+    _client(_command(subparsers, "client", commands.client,
+                     "ask a running tracker, with the options of clickhouse client"))
     _replay(_command(subparsers, "replay", commands.replay,
                      "list, show and send again what was set aside"))
     _schema(_command(subparsers, "schema", commands.schema,
                      "show, print or apply the tables"))
+    _account(_command(subparsers, "account", commands.account,
+                      "who may change short URLs, and by which keys"))
     return whole
 
 
@@ -129,6 +170,11 @@ def _check(made: argparse.ArgumentParser) -> None:
     _config_argument(made)
 
 
+def _status(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--url", default=None, help="its /health (default: that of the config)")
+    _config_option(made)
+
+
 def _sql(made: argparse.ArgumentParser) -> None:
     made.add_argument("statements", nargs="?", metavar="SQL",
                       help="statements, divided by semicolons (default: standard input)")
@@ -137,11 +183,34 @@ def _sql(made: argparse.ArgumentParser) -> None:
                            " (default: table on a terminal, else tab-separated)")
     made.add_argument("--param", action="append", default=[], metavar="NAME=VALUE",
                       help="value of {NAME:Type} in the statements; may be given often")
+    made.add_argument("--output", type=Path, default=None, metavar="FILE",
+                      help="write the answer there; its name says the format (.csv, .json, .jsonl,"
+                           " .parquet, .tsv), unless --format does")
     made.add_argument("--store", default=None, metavar="NAME",
                       help="ask this store, as duckdb, in its own SQL ($NAME for parameters)")
     made.add_argument("--host", default=None, help="default: QueryPort of the config")
     made.add_argument("--port", type=int, default=None, help="default: QueryPort of the config")
     made.add_argument("--password", default=None, help="default: QueryPassword of the config")
+    _config_option(made)
+
+
+def _client(made: argparse.ArgumentParser) -> None:
+    made.add_argument("-q", "--query", action="append", default=[], metavar="SQL",
+                      help="statements, divided by semicolons; may be given often"
+                           " (default: standard input)")
+    made.add_argument("-f", "--format", default="TabSeparated", metavar="NAME",
+                      help="format of the answers (default: %(default)s)")
+    made.add_argument("-d", "--database", default=None, metavar="NAME",
+                      help="where plain names of tables are looked for")
+    made.add_argument("--host", default=None, help="default: QueryPort of the config")
+    made.add_argument("--port", type=int, default=None,
+                      help="of ClickHouse's HTTP protocol (default: QueryPort of the config)")
+    made.add_argument("-u", "--user", default="default", help="there is one: %(default)s")
+    made.add_argument("--password", default=None, help="default: QueryPassword of the config")
+    made.add_argument("--param_NAME", action="append", default=[], dest="param", metavar="VALUE",
+                      help="value of {NAME:Type} in the statements; any NAME")
+    made.add_argument("-n", "--multiquery", action="store_true",
+                      help="taken, as several statements are always understood")
     _config_option(made)
 
 
@@ -156,7 +225,26 @@ def _replay(made: argparse.ArgumentParser) -> None:
 
 
 def _schema(made: argparse.ArgumentParser) -> None:
-    made.add_argument("action", choices=("show", "ddl", "apply"), nargs="?", default="show")
+    made.add_argument("action", choices=("show", "ddl", "verify", "apply", "drop"), nargs="?",
+                      default="show")
+    made.add_argument("--yes", action="store_true", help="drop without asking")
     made.add_argument("--store", default="chdb", choices=("chdb", "duckdb"),
                       help="dialect (default: chdb)")
+    _config_option(made)
+
+
+def _account(made: argparse.ArgumentParser) -> None:
+    made.add_argument("action", choices=ACCOUNT_ACTIONS)
+    made.add_argument("who", nargs="?", metavar="UID | KEY-ID",
+                      help="the account, or for revoke the key (default for add: a random UUID)")
+    made.add_argument("--scope", action="append", default=[], choices=SCOPES,
+                      help="what it may; may be given often (default: redirects and read; of a"
+                           " key: all that its account may)")
+    made.add_argument("--host", action="append", default=[], metavar="NAME",
+                      help="with add: a host whose short URLs it may change (default: all)")
+    made.add_argument("--name", default="", help="what people call it")
+    made.add_argument("--expires", default=None, metavar="TIME",
+                      help="when it ends (ISO 8601; default: never)")
+    made.add_argument("--no-password", action="store_true",
+                      help="with add: it is used by keys alone")
     _config_option(made)

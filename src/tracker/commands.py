@@ -1,20 +1,25 @@
 """What each command of `tracker` does; drivers and servers are imported only where needed."""
 
 import argparse
+import io
 import json
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO
 
-from tracker.alone import alone
+from tracker.alone import InUse, alone
 from tracker.config import load, prepare
 from tracker.config.check import notes, refusals, report
-from tracker.errors import ConfigError
+from tracker.errors import ConfigError, StoreUnavailable
 from tracker.settings import Settings
 
 if TYPE_CHECKING:
     from tracker.batches.deadletters import DeadLetters
+    from tracker.schema.verify import Object
+    from tracker.stores.statements import Statements
 
 
 def serve(parsed: argparse.Namespace) -> int:
@@ -37,21 +42,66 @@ def check(parsed: argparse.Namespace) -> int:
     return 1 if refusals(settings) else 0
 
 
+def status(parsed: argparse.Namespace) -> int:
+    """Say how a running tracker is."""
+    from tracker.status import ask, describe, health_url  # noqa: PLC0415 - as above
+
+    url = parsed.url or health_url(load(parsed.config, os.environ))
+    health = ask(url)
+    if health is None:
+        print(f"tracker: nothing answers at {url}: start it with `tracker config.json`",
+              file=sys.stderr)
+        return 2
+    print("\n".join(describe(health)))
+    return 0 if health.get("status") == "ok" else 1
+
+
 def sql(parsed: argparse.Namespace) -> int:
     """Ask a running tracker by its query port."""
     settings = load(parsed.config, os.environ)
+    statements = sys.stdin.read() if parsed.statements is None else parsed.statements
+    params = dict(_parameter(text) for text in parsed.param)
+    store = _store(parsed.store, settings)
+    if parsed.output is None:
+        return _ask(parsed, settings, statements, params, sys.stdout, store)
+    if parsed.format is None:
+        parsed.format = parsed.output.suffix.removeprefix(".").lower()
+    part = parsed.output.with_name(f"{parsed.output.name}.part")
+    try:
+        with part.open("wb") as out:
+            code = _ask(parsed, settings, statements, params, out, store)
+        if code == 0:
+            part.replace(parsed.output)
+    except OSError as error:
+        raise ConfigError(f"--output {parsed.output}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return code
+
+
+def client(parsed: argparse.Namespace) -> int:
+    """Ask as `clickhouse client` does; what it takes over HTTP."""
+    settings = load(parsed.config, os.environ)
+    if parsed.user != "default":
+        raise ConfigError(f"--user {parsed.user}: the user is `default`, the password that of"
+                          " QueryPassword")
+    statements = ";\n".join(parsed.query) if parsed.query else sys.stdin.read()
+    params = dict(_parameter(text) for text in parsed.param)
+    return _ask(parsed, settings, statements, params, sys.stdout, "", parsed.database)
+
+
+def _ask(parsed: argparse.Namespace, settings: Settings, statements: str,
+         params: Mapping[str, str], out: TextIO | IO[bytes], store: str,
+         database: str | None = None) -> int:
     query = settings.query
     port = parsed.port or query.port
     if port is None:
         raise ConfigError("QueryPort is off in the config; give it an address, or name --port")
-    statements = sys.stdin.read() if parsed.statements is None else parsed.statements
-    params = dict(_parameter(text) for text in parsed.param)
     from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
     from tracker.sqlclient import run_sql  # noqa: PLC0415
 
-    store = _store(parsed.store, settings)
     return run_sql(parsed.host or query.host, port, parsed.password or query.password,
-                   statements, parsed.format, sys.stdout, params, store, DATABASE)
+                   statements, parsed.format, out, params, store, database or DATABASE)
 
 
 def _store(name: str | None, settings: Settings) -> str:
@@ -148,16 +198,76 @@ def schema(parsed: argparse.Namespace) -> int:
         raise ConfigError("schema: a DuckDB file is brought up to date whenever it is opened;"
                           " `tracker schema ddl --store duckdb` prints its tables")
     from tracker.schema import migrations  # noqa: PLC0415 - as above
+    from tracker.schema.verify import verify  # noqa: PLC0415
     from tracker.stores.statements import Statements  # noqa: PLC0415
 
-    data = load(parsed.config, os.environ).data_directory
-    with alone(data), Statements(data / "chdb") as database:
-        if parsed.action == "show":
-            print(migrations.show(database))
-        else:
-            done = migrations.apply(database)
-            print("\n".join(done) if done else "it is up to date")
+    settings = load(parsed.config, os.environ)
+    data = settings.data_directory
+    try:
+        with alone(data), Statements(data / "chdb") as database:
+            match parsed.action:
+                case "show":
+                    print(migrations.show(database))
+                case "verify":
+                    return _verify(verify(database))
+                case "drop":
+                    return _drop(database, data, sure=parsed.yes)
+                case _:
+                    done = migrations.apply(database)
+                    print("\n".join(done) if done else "it is up to date")
+    except InUse:
+        if parsed.action != "verify":
+            raise
+        return _verify(verify(_Asked(parsed, settings), all_of_it=False))
     return 0
+
+
+class _Asked:
+    """A running tracker's database, for verifying."""
+
+    def __init__(self, parsed: argparse.Namespace, settings: Settings) -> None:
+        parsed.host = parsed.port = parsed.password = None
+        parsed.format = "JSONEachRow"
+        self._parsed, self._settings = parsed, settings
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        """Run a query; its rows by column name."""
+        out = io.BytesIO()
+        if _ask(self._parsed, self._settings, query, {}, out, ""):
+            raise StoreUnavailable("the running tracker does not answer; see above")
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def _verify(found: "list[Object]") -> int:
+    """List every object of the database, and what differs from what it should be."""
+    for line in found:
+        print(line)
+    wrong = sum(not line.right for line in found)
+    print(f"{len(found)} objects, {wrong} of them not as declared" if wrong
+          else f"{len(found)} objects, all as declared")
+    return 1 if wrong else 0
+
+
+def _drop(database: "Statements", data: Path, *, sure: bool) -> int:
+    """Remove the database; what was not landed yet stays where it is and lands after a start."""
+    from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
+
+    if not sure:
+        print(f"This removes the database {DATABASE} in {data / 'chdb'}, with all its rows."
+              f" Type {DATABASE} to go on: ", end="", flush=True)
+        if sys.stdin.readline().strip() != DATABASE:
+            print("nothing was removed")
+            return 1
+    database.execute(f"DROP DATABASE IF EXISTS {DATABASE} SYNC")
+    print(f"{DATABASE} is removed; `tracker schema apply`, or the next start, makes it anew")
+    return 0
+
+
+def account(parsed: argparse.Namespace) -> int:
+    """Add, list and change accounts and keys."""
+    from tracker.accountwork import account as work  # noqa: PLC0415 - as above
+
+    return work(parsed, load(parsed.config, os.environ))
 
 
 def _ddl(store: str) -> list[str]:

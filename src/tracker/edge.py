@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import secrets
 import signal
@@ -11,6 +10,8 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 import uvloop
@@ -18,10 +19,14 @@ import uvloop
 from tracker import __version__
 from tracker.door.door import Door
 from tracker.door.handover import Application
+from tracker.door.secure import SecureTransport
 from tracker.durable import usage
 from tracker.errors import ConfigError
+from tracker.geoip.asked import Asked
 from tracker.intake import Intake
+from tracker.jurisdictions import Jurisdictions
 from tracker.logs import set_up_logs
+from tracker.machine import calm_gc
 from tracker.metrics import (
     EdgeCounts,
     EdgeSnapshot,
@@ -31,15 +36,25 @@ from tracker.metrics import (
     add,
     read_store,
 )
+from tracker.places import Places
+from tracker.registry.book import Book
+from tracker.registry.caller import Caller
+from tracker.registry.mark import Mark
 from tracker.settings import Listener, Settings
 from tracker.spool.writer import Spool
+from tracker.web.agreements import Agreements
 from tracker.web.app import Overview, application, redirect_application
+from tracker.web.laws import Laws
+from tracker.web.ppi import Ppi
 
 SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0
 BACKLOG = 4096
 GC_YOUNG = 50_000
 """Objects between two looks of the garbage collector; the hot path leaves no cycles."""
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger("tracker.edge")
 
@@ -66,11 +81,12 @@ class Edge:
         self.budget = settings.spool.bytes
         self._run = run_directory
         self._supervisor = os.getppid()
+        self._looker = ThreadPoolExecutor(1, "edge-look")
 
     async def serve(self, sockets: list[tuple[Listener, socket.socket]], parent_pipe: int) -> None:
         """Serve until told to stop."""
         await self.start(sockets)
-        calm_gc()
+        calm_gc(GC_YOUNG)
         await stop_signal(asyncio.get_running_loop(), parent_pipe)
         await self.stop()
 
@@ -78,7 +94,10 @@ class Edge:
         """Open the spool, then the door."""
         loop = asyncio.get_running_loop()
         settings = self.settings
-        intake = Intake(settings.intake, new_tail())
+        places = Places(settings.data_directory)
+        self.book = Book(places.registry, Mark(places.mark))
+        self.book.refresh()
+        intake = Intake(settings.intake, new_tail(), links=self.book)
         self.door = Door(settings.door, intake, settings.intake.api_version, loop)
         self.spool = Spool(settings.data_directory / "spool" / f"w{self._index}", settings.spool,
                            self.door.deliver, soon=loop.call_soon)
@@ -86,9 +105,14 @@ class Edge:
         overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot,
                             settings.query.port is not None)
-        app = application(self.door, intake, settings.intake, overview, time.time)
+        asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
+        ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
+                  Agreements(settings.query),
+                  Laws(self.door, settings.data_directory, intake.stamp))
+        app = application(self.door, intake, settings.intake, overview, time.time, ppi,
+                          Caller(places))
         self.door.furnish(self.spool, Application(app, settings.door.idle_seconds))
-        self.look()
+        await self.look()
         self._servers = [await self._listen(loop, *pair) for pair in sockets]
         self._looking = asyncio.create_task(self._keep_looking())
 
@@ -100,9 +124,11 @@ class Edge:
             redirect = Application(redirect_application(listener.redirect_to_port),
                                    self.settings.door.idle_seconds)
             factory = lambda: redirect.protocol(self.door)  # noqa: E731
-        return await loop.create_server(
-            factory, sock=sock, backlog=BACKLOG,
-            ssl=tls_context(self.settings) if listener.tls else None)
+        if listener.tls:
+            context = tls_context(self.settings)
+            return await loop.create_server(
+                lambda: SecureTransport(context, self.door, factory), sock=sock, backlog=BACKLOG)
+        return await loop.create_server(factory, sock=sock, backlog=BACKLOG)
 
     async def stop(self) -> None:
         """Accept nothing more, answer what is in flight, close the spool."""
@@ -112,7 +138,9 @@ class Edge:
         await self.door.stop(self.settings.stop_seconds * 0.8)
         await asyncio.sleep(0)  # what was appended last is handed to the spool's thread
         await asyncio.to_thread(self.spool.close)
-        self._file.write(self.snapshot())
+        self.book.close()
+        await self._aside(self._file.write, self.snapshot())
+        self._looker.shutdown()
 
     # Once a second.
 
@@ -120,17 +148,27 @@ class Edge:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                self.look()
+                await self.look()
             except Exception as error:
                 self.door.failed(error)
 
-    def look(self) -> None:
-        """Mind the disk's budget, and tell the others how it stands."""
+    async def look(self) -> None:
+        """Mind the disk's budget, and tell the others how it stands.
+
+        In a thread of its own: a name that is given or taken waits while the file system's journal
+        is being written, and no answer shall wait for that.
+        """
         if self.spool.is_broken:
             os._exit(1)  # the log says why; a new process answers again within a second
-        self.spool.block(self._spent())
+        self.book.look()
+        self.spool.block(await self._aside(self._spent))
         with contextlib.suppress(OSError):  # a full disk: the spool says so
-            self._file.write(self.snapshot())
+            await self._aside(self._file.write, self.snapshot())
+
+    async def _aside(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Call something that may wait for the disk; one call after another."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._looker, function, *arguments)
 
     def _spent(self) -> str | None:
         """Why nothing more may be accepted: the budget of the disk, or the store process says."""
@@ -162,19 +200,13 @@ def new_tail() -> bytes:
     return bytes(tail)
 
 
-def calm_gc() -> None:
-    """Let the garbage collector not look at what was made at the start, and less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG, 20, 100)
-
-
 def tls_context(settings: Settings) -> ssl.SSLContext:
     """TLS with the configured certificate."""
     if settings.tls_certificate is None:
         raise ConfigError("a TLS listener needs a certificate: set TLSCert and TLSKey")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     return context

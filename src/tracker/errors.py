@@ -10,10 +10,15 @@ class ConfigError(TrackerError):
 
 
 class RequestRefused(TrackerError):
-    """What a client sent cannot be taken; answered with `status` and the error shape."""
+    """What a client sent cannot be taken; answered with `status` and the error shape.
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    `retry` is in how many seconds to come again; 0 says nothing of it.
+    """
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None,
+                 retry: int = 0) -> None:
         super().__init__(message)
+        self.retry = retry
         self.status = status
         self.code = code
         self.message = message
@@ -26,6 +31,10 @@ class SpoolUnavailable(TrackerError):
 
 class SpoolCorrupt(TrackerError):
     """Bytes of a segment do not hold what was written; they are set aside and counted."""
+
+
+class BatchDamaged(TrackerError):
+    """The rows of a batch are not those that were sealed; they land nowhere."""
 
 
 class StoreError(TrackerError):

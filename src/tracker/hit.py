@@ -17,9 +17,17 @@ class Route(IntEnum):
     XRDR = 5
     PUB = 6
     LTV = 7
+    WS = 8
+    SHORT = 9
+    AGREE = 10
+    LAWS = 11
+    LINK = 12  # a change of a short URL
 
 
-SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV})
+OWN = frozenset({Route.LAWS, Route.LINK})
+"""Hits that the tracker makes itself; no client can."""
+
+SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE, Route.LAWS})
 """Routes whose events count as sent by a server, not by a visitor's device."""
 
 

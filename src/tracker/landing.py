@@ -6,15 +6,18 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
 
 from tracker import __version__
 from tracker.batch import Manifest
+from tracker.batches.changes import Changes
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
@@ -24,11 +27,15 @@ from tracker.delivery.courier import Courier
 from tracker.delivery.cursor import Cursor
 from tracker.delivery.report import Report
 from tracker.delivery.retention import Retention
-from tracker.errors import StoreUnavailable, TrackerError
+from tracker.errors import SpoolUnavailable, StoreUnavailable, TrackerError
+from tracker.geoip.keeper import Keeper
 from tracker.logs import set_up_logs
+from tracker.machine import calm_gc
 from tracker.metrics import SnapshotFile
+from tracker.places import Places
 from tracker.query.inside import Inside
 from tracker.refine.refinery import Refinery
+from tracker.registry.office import Office
 from tracker.settings import Settings
 from tracker.spool.reserve import Reserve
 from tracker.stores import open_engine, open_store
@@ -37,6 +44,7 @@ from tracker.stores.base import Reader
 _NICENESS = 5
 _TIDY_SECONDS = 1.0
 _RESERVE_SHARE = 0.05
+GC_YOUNG = 400_000  # more than the values of a batch come to, which go again with it
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = structlog.get_logger("landing")
@@ -57,6 +65,7 @@ class Landing:
         self.gate = EidGate(data / "batches", who.gate_keys, settings.batches.eid_days,
                             settings.batches.eid_entries)
         self.gate.open(newest)
+        self.changes = Changes(Places(data).registry, data / "spool", settings.spool)
         self.reserve = Reserve(data / "reserve", int(settings.spool.bytes * _RESERVE_SHARE))
         self.engine = open_engine(settings)
         self.couriers = tuple(
@@ -65,14 +74,18 @@ class Landing:
                            min(self.files.kept(), default=newest + 1)),
                     self.dead)
             for store in settings.stores)
+        self.geo = Keeper(settings.geo, Places(data).geo, debug=settings.debug) \
+            if settings.geo is not None else None
         self.sequencer = Sequencer(
             who.sequencer, data / "spool", self.files, self.gate, self.dead,
-            Refinery(settings.refine), settings.batches, {"code": __version__},
-            on_sealed=self._sealed, on_disk_error=self._disk_error)
+            Refinery(settings.refine, self.geo), settings.batches, self._versions,
+            on_sealed=self._sealed, on_disk_error=self._disk_error, is_idle=self._is_idle)
         self.retention = Retention(
             self.files, self.couriers,
             frozenset(store.name for store in settings.stores if store.critical),
             settings.spool, data / "spool")
+        self.logins: Counter[str] = Counter()  # replaced by the registry's writer's
+        self._changes_wait: str | None = None
         self._stop_sealing = threading.Event()
         self._stop_carrying = threading.Event()
         self._stop_tidying = threading.Event()
@@ -82,15 +95,18 @@ class Landing:
         """Start all threads."""
         report = Report(SnapshotFile(self.settings.data_directory / "run", "store", __version__),
                         self.sequencer, self.couriers, self.files, self.gate,
-                        self.retention)
+                        self.retention, lambda: dict(self.logins))
         self._sequencing = self._thread("sequencer", self.sequencer.run, self._stop_sealing)
         for courier in self.couriers:
             self._thread(courier.store.name, courier.run, self._stop_carrying)
         self._tidying = self._thread("tidy", self._tidy, report)
+        if self.geo is not None:
+            self._thread("places", self.geo.run, self._stop_tidying)
 
     def stop(self) -> None:
         """Seal what is synced, land it if the stores take it in time, end all threads."""
         until = time.monotonic() + self.settings.stop_seconds * 0.8
+        self._carry_changes()
         self._stop_sealing.set()
         self._sequencing.join(max(until - time.monotonic(), 0))
         newest = self.files.newest.n if self.files.newest else 0
@@ -111,16 +127,38 @@ class Landing:
         """
         until = time.monotonic() + seconds
         async with asyncio.timeout(seconds):
+            await asyncio.to_thread(self._carry_changes)
             n = await asyncio.wrap_future(self.sequencer.flush())
         left = max(until - time.monotonic(), 0)
         if not await asyncio.to_thread(self._asked().wait_for, n, left):
             raise TimeoutError
+
+    def _carry_changes(self) -> None:
+        """Links that were changed are rows too; what cannot go out now does so later."""
+        said = None
+        try:
+            self.changes.carry()
+        except (sqlite3.Error, SpoolUnavailable, OSError) as error:
+            said = str(error)
+            if said != self._changes_wait:
+                log.error("changes of short URLs wait", error=said)  # noqa: TRY400 - no trace needed
+        self._changes_wait = said
 
     def _asked(self) -> Courier:
         """The embedded engine's courier, else that of the first store."""
         services = {store.name: store.service for store in self.settings.stores}
         embedded = (c for c in self.couriers if services[c.store.name] == "chdb")
         return next(embedded, self.couriers[0])
+
+    def _is_idle(self) -> bool:
+        """Whether any store has landed all that is sealed, so that it could take more at once."""
+        newest = self.files.newest.n if self.files.newest else 0
+        return any(courier.cursor.landed >= newest for courier in self.couriers)
+
+    def _versions(self) -> dict[str, str]:
+        """What had a part in a batch that was just refined."""
+        places = {} if self.geo is None or not self.geo.used else {"places": self.geo.used}
+        return {"code": __version__, **places}
 
     def _sealed(self, _: Manifest) -> None:
         for courier in self.couriers:
@@ -133,6 +171,7 @@ class Landing:
 
     def _tidy(self, report: Report) -> None:
         while not self._stop_tidying.wait(_TIDY_SECONDS):
+            self._carry_changes()
             with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
                 self.reserve.hold()
                 now = time.time_ns()
@@ -158,10 +197,11 @@ class Landing:
         return thread
 
 
-def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None:
+def run(settings: Settings, inside: socket.socket | None, calls: socket.socket | None,
+        lifeline: int) -> None:
     """Be the store process until SIGTERM, or until the lifeline is cut.
 
-    `inside` listens for what the query process asks.
+    `inside` listens for what the query process asks, `calls` for those of the registry.
     """
     set_up_logs(debug=settings.debug)
     _step_back()
@@ -173,7 +213,8 @@ def run(settings: Settings, inside: socket.socket | None, lifeline: int) -> None
     if landing.engine is not None:
         with contextlib.suppress(StoreUnavailable, OSError):  # its courier tries again, and says so
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
-    asyncio.run(_serve(landing, inside, lifeline))
+    calm_gc(GC_YOUNG)
+    asyncio.run(_serve(landing, inside, calls, lifeline))
 
 
 def _step_back() -> None:
@@ -188,7 +229,22 @@ def _step_back() -> None:
         os.sched_setaffinity(0, others or (first,))
 
 
-async def _serve(landing: Landing, inside: socket.socket | None, lifeline: int) -> None:
+def _office(settings: Settings) -> Office | None:
+    """The registry's writer; None where its file cannot be used: events land without it."""
+    try:
+        places = Places(settings.data_directory)
+        return Office(places, settings.intake, places.token.read_bytes())
+    except (TrackerError, OSError) as error:
+        log.error("no accounts and no short URLs can be changed", error=str(error))  # noqa: TRY400 - no trace needed
+        return None
+
+
+async def _hang_up(_: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    sink.close()
+
+
+async def _serve(landing: Landing, inside: socket.socket | None, calls: socket.socket | None,
+                 lifeline: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -198,9 +254,17 @@ async def _serve(landing: Landing, inside: socket.socket | None, lifeline: int) 
                if isinstance(courier.store, Reader)}
     asked = Inside(landing.flush, readers)
     server = await asyncio.start_unix_server(asked.answer, sock=inside) if inside else None
+    office = _office(landing.settings)
+    if office is not None:
+        landing.logins = office.logins
+    taking = await asyncio.start_unix_server(
+        office.answer if office is not None else _hang_up, sock=calls) if calls else None
     await stop.wait()
     loop.remove_reader(lifeline)
-    if server is not None:
-        server.close()
+    for listening in (server, taking):
+        if listening is not None:
+            listening.close()
     asked.close()
+    if office is not None:
+        office.close()
     await asyncio.to_thread(landing.stop)

@@ -28,7 +28,10 @@ class Histogram(msgspec.Struct):
 
 
 class DoorCounts(msgspec.Struct):
-    """What the door of one worker did; `requests` by "route status"."""
+    """What the door of one worker did; `requests` by "route status".
+
+    `messages` came by `websockets`; bad ones are counted too.
+    """
 
     connections: int = 0
     hits: int = 0
@@ -36,6 +39,8 @@ class DoorCounts(msgspec.Struct):
     bytes: int = 0
     errors: int = 0
     requests: dict[str, int] = {}
+    websockets: int = 0
+    messages: int = 0
 
 
 class SpoolCounts(msgspec.Struct):
@@ -74,7 +79,8 @@ class StoreCounts(msgspec.Struct):
 class SequencerCounts(msgspec.Struct):
     """What the sequencer read and sealed; reasons as in the manifests.
 
-    `corrupt` and `torn` are records of spools that could not be read, by kind of damage.
+    `corrupt` and `torn` are records of spools that could not be read, by kind of damage; `damaged`
+    are files of batches, ids and cursors whose bytes were not those written.
     """
 
     batches: int = 0
@@ -89,6 +95,7 @@ class SequencerCounts(msgspec.Struct):
     quarantined: dict[str, int] = {}
     corrupt: int = 0
     torn: int = 0
+    damaged: int = 0
     eid_evictions: int = 0
     refine: Histogram = msgspec.field(default_factory=Histogram)
     seal: Histogram = msgspec.field(default_factory=Histogram)
@@ -103,10 +110,14 @@ class QueryCounts(msgspec.Struct):
 
 
 class LandingCounts(msgspec.Struct):
-    """All counters of the store process: they only grow, and outlive its restart."""
+    """All counters of the store process: they only grow, and outlive its restart.
+
+    `logins` are calls of the registry by what came of their key or password.
+    """
 
     sequencer: SequencerCounts = msgspec.field(default_factory=SequencerCounts)
     stores: dict[str, StoreCounts] = {}
+    logins: dict[str, int] = {}
 
 
 class Accounting(msgspec.Struct):

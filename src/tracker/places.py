@@ -16,6 +16,11 @@ class Places:
         return self.data / "chdb"
 
     @property
+    def geo(self) -> Path:
+        """Where addresses are, in the form that is mapped."""
+        return self.data / "places"
+
+    @property
     def run(self) -> Path:
         """What processes tell each other."""
         return self.data / "run"
@@ -24,6 +29,29 @@ class Places:
     def inside(self) -> Path:
         """The socket by which the query process asks the store process."""
         return self.run / "inside"
+
+    @property
+    def registry(self) -> Path:
+        """Accounts and short URLs."""
+        return self.data / "registry.db"
+
+    @property
+    def mark(self) -> Path:
+        """How often the short URLs have changed; in the memory of all who map it."""
+        return self.data / "registry.mark"
+
+    @property
+    def token(self) -> Path:
+        """What whoever calls the registry's writer must show.
+
+        The query process, whatever a query makes of it, may reach the socket but not read this.
+        """
+        return self.data / "registry.token"
+
+    @property
+    def calls(self) -> Path:
+        """The socket where the registry's writer takes calls."""
+        return self.run / "registry"
 
     @property
     def tables(self) -> Path:

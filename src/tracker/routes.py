@@ -7,6 +7,9 @@ from tracker.hit import SERVER_SIDE, Route
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS")
 """Every tracking route takes these; PUT is read like POST, HEAD answers without an event."""
 
+WEBSOCKET = "ws"
+"""The name of the route whose requests become something else than HTTP."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackingRoute:
@@ -20,6 +23,8 @@ class TrackingRoute:
     name: str
     route: Route
     answers: str
+    shared: bool = False
+    """The application takes its requests, as this path answers questions too."""
 
     def path(self, api_version: int) -> str:
         """The path as clients write it."""
@@ -40,7 +45,11 @@ TRACKING_ROUTES: tuple[TrackingRoute, ...] = (
     TrackingRoute("xrdr", Route.XRDR, "302 to `url`, else to DefaultRedirect; keeps the visitor"
                   " in cookies"),
     TrackingRoute("ltv", Route.LTV, "200 with an empty body; payments, for lifetime value"),
+    TrackingRoute("ppi/agree", Route.AGREE, "200 with an empty body; an agreement, which is no"
+                  " event; GET asks for them", shared=True),
     TrackingRoute("pub", Route.PUB, "the file of StaticDirectory below this path"),
+    TrackingRoute(WEBSOCKET, Route.WS, "101, then a WebSocket that tells how many messages are"
+                  " durable; 426 to what is no handshake"),
 )
 
 SOURCES: tuple[tuple[str, str], ...] = (
@@ -51,6 +60,10 @@ SOURCES: tuple[tuple[str, str], ...] = (
               " or a form; its first byte tells which, so text/plain is read as JSON too")),
 )
 """Where an event's values stand in a request; a later source wins over an earlier one."""
+
+
+_GROUP = b"ppi"
+"""Stands before the names of several routes."""
 
 
 class RouteMap:
@@ -66,4 +79,7 @@ class RouteMap:
             return None
         name, _, rest = path[len(self._prefix):].partition(b"/")
         route = self._names.get(name)
+        if route is None and name == _GROUP:
+            name, _, rest = rest.partition(b"/")
+            route = self._names.get(b"%b/%b" % (_GROUP, name))
         return None if route is None else (route, rest)

@@ -94,6 +94,26 @@ class RefineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GeoFile:
+    """A file of places. `member` names what is read of an archive, "" is the first with data.
+
+    `v6`  its addresses are of IPv6, of IPv4; None: each row tells by itself
+    """
+
+    path: Path
+    member: str = ""
+    v6: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeoSettings:
+    """Where addresses are looked up; without files only countries, by the registries' data."""
+
+    files: tuple[GeoFile, ...] = ()
+    version: int = 0  # another one makes all anew
+
+
+@dataclass(frozen=True, slots=True)
 class BatchSettings:
     """When a batch is sealed, and how long ids of clients are remembered."""
 
@@ -172,6 +192,8 @@ class Settings:
     batches: BatchSettings
     stores: tuple[StoreSettings, ...]
     query: QuerySettings
+    geo: GeoSettings | None = None
+    jurisdictions: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     services: tuple[ServiceState, ...] = ()

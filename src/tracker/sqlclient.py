@@ -3,11 +3,14 @@
 import base64
 import http.client
 import io
+import json
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import IO, Final, TextIO, cast
 from urllib.parse import urlencode
 
+from tracker.progress import ProgressLine, amount
 from tracker.query.protocol import DATABASE
 from tracker.query.tokens import statements as split
 
@@ -109,7 +112,8 @@ def _format(fmt: str | None, *, terminal: bool) -> str:
 def _ask(host: str, port: int, password: str, statement: str, sink: _Sink,
          arguments: Mapping[str, str]) -> None:
     """One statement over a connection of its own: closing it stops the query there."""
-    path = "/?" + urlencode(arguments)
+    name = str(uuid.uuid4())
+    path = "/?" + urlencode({**arguments, "query_id": name})
     connection = http.client.HTTPConnection(_bare(host), port, timeout=CONNECT_SECONDS)
     try:
         connection.connect()
@@ -117,10 +121,43 @@ def _ask(host: str, port: int, password: str, statement: str, sink: _Sink,
         raise _Stop(UNREACHABLE, _nobody(host, port, error)) from None
     try:
         connection.sock.settimeout(ANSWER_SECONDS)
-        for piece in _pieces(connection, path, statement, password):
-            sink.write(piece)
+        watch = _Watch(host, port, password, name)
+        with ProgressLine(watch.tell) as line:
+            for piece in _pieces(connection, path, statement, password):
+                line.clear()
+                sink.write(piece)
     finally:
         connection.close()
+
+
+class _Watch:
+    """Asks a tracker how far a query is."""
+
+    def __init__(self, host: str, port: int, password: str, name: str) -> None:
+        self._where = (_bare(host), port)
+        self._headers = _headers(password)
+        self._path = "/progress?" + urlencode({"query_id": name})
+
+    def tell(self, seconds: float) -> str:
+        """How far it is, for people; where the server does not say so, how long it runs."""
+        parts = [f"{seconds:.0f} s"]
+        found = self._ask()
+        if found:
+            read, total = found["read_rows"], found["total_rows"]
+            share = f" of {total:,} ({min(read / total, 1):.0%})" if total >= read > 0 else ""
+            parts += [f"{read:,} rows read{share}", amount(found["memory_bytes"])]
+        return ", ".join([*parts, "Ctrl-C stops it"])
+
+    def _ask(self) -> dict[str, int]:
+        connection = http.client.HTTPConnection(*self._where, timeout=CONNECT_SECONDS)
+        try:
+            connection.request("GET", self._path, headers=self._headers)
+            answer = connection.getresponse()
+            return cast("dict[str, int]", json.loads(answer.read())) if answer.status == 200 else {}
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        finally:
+            connection.close()
 
 
 def _pieces(connection: http.client.HTTPConnection, path: str, statement: str, password: str

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import structlog
 
 from tracker.banner import banner
 from tracker.child import Task, start
+from tracker.durable import Files, write_file
 from tracker.errors import ConfigError, TrackerError
 from tracker.places import Places
 from tracker.settings import Listener, Settings
@@ -29,6 +31,7 @@ _STEADY_SECONDS = 30.0  # whoever ran this long is started again at once
 _LONGEST_PAUSE = 5.0
 _LOCK_SECONDS = 30.0
 _BACKLOG = 4096
+_TOKEN_BYTES = 32
 _SILENT_SECONDS = 60.0  # a process that tells nothing of itself for so long hangs
 
 log = structlog.get_logger("supervisor")
@@ -111,6 +114,7 @@ class _Sockets:
     workers: list[list[tuple[Listener, socket.socket]]] = field(default_factory=list)
     query: socket.socket | None = None
     inside: socket.socket | None = None  # where the query process asks the store process
+    calls: socket.socket | None = None  # where workers and commands call the registry's writer
 
     def resolved(self, settings: Settings) -> Settings:
         """The settings with the ports that were got where a free one was asked for."""
@@ -128,6 +132,8 @@ def run(settings: Settings) -> int:
     places = Places(settings.data_directory)
     shutil.rmtree(places.run, ignore_errors=True)
     places.run.mkdir(mode=0o700, exist_ok=True)
+    write_file(Files(), places.token, secrets.token_bytes(_TOKEN_BYTES))
+    sockets.calls = _listen_inside(places.calls)
     if sockets.query is not None:
         sockets.inside = _listen_inside(places.inside)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -227,7 +233,8 @@ def _processes(settings: Settings, sockets: _Sockets, lock: int) -> list[_Proces
         found.append(process(Task(settings, "query", socket=sockets.query.fileno()), places.query,
                              query.engine_bytes + query.beside_bytes))
     inside = sockets.inside.fileno() if sockets.inside is not None else None
-    return [*found, process(Task(settings, "store", socket=inside), places.run)]
+    calls = sockets.calls.fileno() if sockets.calls is not None else None
+    return [*found, process(Task(settings, "store", socket=inside, calls=calls), places.run)]
 
 
 def _start(task: Task, lock: int) -> subprocess.Popen[bytes]:

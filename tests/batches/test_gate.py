@@ -1,5 +1,6 @@
 """The gate lets each id through once, whatever comes between."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.batches.gate import Bodies, EidGate, Ids
+from tracker.durable import Files
 
 DAY = 86_400_000_000_000
 KEYS = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
@@ -33,6 +35,11 @@ def seal(door: EidGate, n: int, numbers: list[int], sealed: int = 0) -> list[int
     verdict = door.judge(found, values, np.ones(len(numbers), dtype=np.bool_))
     door.add(door.write(n, sealed, found[verdict.keep], values[verdict.keep]))
     return [number for number, keep in zip(numbers, verdict.keep, strict=True) if keep]
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    """`content` with one bit of the byte at `place` another."""
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1:]
 
 
 def test_a_repeat_in_the_same_batch_is_dropped(tmp_path: Path) -> None:
@@ -123,12 +130,92 @@ def test_the_memory_bound_forgets_the_oldest_and_says_so(tmp_path: Path) -> None
     assert 20 - door.entries == door.evicted
 
 
-def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+def test_a_damaged_entry_is_forgotten_alone_and_its_file_is_set_aside(tmp_path: Path) -> None:
+    seal(gate(tmp_path), 1, [*range(20)])
+    path = next(tmp_path.glob("*.eids"))
+    path.write_bytes(flipped(path.read_bytes(), 32 + 5 * 32 + 8))  # the id of the sixth
+    door = gate(tmp_path, newest=1)
+
+    assert {path.name} == door.damaged
+    assert [path.with_suffix(".damaged").name] == [kept.name for kept in tmp_path.glob("*.damaged")]
+    assert 1 == len(seal(door, 2, [*range(20)]))
+    assert set() == gate(tmp_path, newest=2).damaged
+
+
+def test_any_damaged_byte_is_found_and_costs_one_id_at_most(tmp_path: Path) -> None:
+    seal(gate(tmp_path / "sound"), 1, [1, 2, 3])
+    sound = next((tmp_path / "sound").glob("*.eids"))
+    for place in range(sound.stat().st_size):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        (folder / sound.name).write_bytes(flipped(sound.read_bytes(), place))
+        door = gate(folder, newest=1)
+
+        assert {sound.name} == door.damaged, place
+        assert len(seal(door, 2, [1, 2, 3])) <= (place >= 32), place
+
+
+def test_files_of_versions_without_a_check_of_the_head_are_read(tmp_path: Path) -> None:
     seal(gate(tmp_path), 1, [1, 2])
     path = next(tmp_path.glob("*.eids"))
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    content = path.read_bytes()
+    path.write_bytes(content[:20] + bytes(4) + content[24:])
+    door = gate(tmp_path, newest=1)
 
-    assert 1 == gate(tmp_path, newest=1).damaged
+    assert (set(), []) == (door.damaged, seal(door, 2, [1, 2]))
+
+
+def test_damage_since_the_start_lets_no_repeat_through_and_is_found(tmp_path: Path) -> None:
+    door = gate(tmp_path)
+    seal(door, 1, [1, 2])
+    path = next(tmp_path.glob("*.eids"))
+    with path.open("r+b") as file:
+        file.seek(32 + 8)
+        file.write(b"damaged!")
+
+    assert [] == seal(door, 2, [1, 2])
+    assert {path.name} == door.damaged
+
+
+def test_a_merge_takes_no_damaged_id_for_good(tmp_path: Path) -> None:
+    door = gate(tmp_path)
+    for n in range(1, 8):
+        seal(door, n, [n])
+    path = min(tmp_path.glob("*.eids"))
+    path.write_bytes(flipped(path.read_bytes(), 32 + 8))
+    seal(door, 8, [8])
+
+    assert 1 == len([*tmp_path.glob("*.eids")])
+    assert {path.name} == door.damaged
+    assert set() == gate(tmp_path, newest=8).damaged
+
+
+def test_a_clock_that_goes_forth_and_back_lets_no_repeat_through(tmp_path: Path) -> None:
+    door = gate(tmp_path)
+    for n, sealed in enumerate([0] * 5 + [DAY] * 3 + [0] * 4, 1):
+        seal(door, n, [n], sealed)
+
+    assert [] == seal(door, 13, [*range(1, 13)])
+    assert [] == seal(gate(tmp_path, newest=13), 14, [*range(1, 13)])
+
+
+class Undeletable(Files):
+    """A disk that takes no name away."""
+
+    def unlink(self, path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+
+def test_files_that_cannot_be_deleted_let_no_repeat_through(tmp_path: Path) -> None:
+    door = EidGate(tmp_path, KEYS, 3.0, 1_000_000, Undeletable())
+    door.open(0)
+    for n in range(1, 10):
+        seal(door, n, [n])
+    again = seal(door, 10, [*range(1, 10)])
+    door.expire(4 * DAY)
+
+    assert [] == again
+    assert 0 == door.entries
 
 
 @settings(max_examples=60, deadline=None)

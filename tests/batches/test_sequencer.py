@@ -1,8 +1,10 @@
 """Hits of all spools become batches: each once, in order, accounted for, also after a crash."""
 
 import errno
+import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ from tracker.batch import Manifest
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
+from tracker.batches.pending import Pending
 from tracker.batches.sequencer import Sequencer
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings, RefineSettings, SpoolSettings
+from tracker.spool.layout import generations, segment_path
+from tracker.spool.reader import SpoolReader
 from tracker.spool.writer import Spool
 
 SMALL = SpoolSettings(segment_bytes=1 << 20)
@@ -40,7 +45,7 @@ class Bench:
         self.sealed: list[Manifest] = []
         self.sequencer = Sequencer(
             "seq", self.folder / "spool", self.files, self.gate, self.dead,
-            Refinery(RefineSettings(private_key=b"k", created_past_seconds=0)), self.settings, {},
+            Refinery(RefineSettings(private_key=b"k", created_past_seconds=0)), self.settings, dict,
             on_sealed=self.sealed.append,
             on_disk_error=lambda error: self.disk_errors.append(error.errno or 0))
 
@@ -191,3 +196,47 @@ def test_old_manifests_fold_into_totals_that_stay_the_same(
     assert before == bench.files.totals
     assert 9 == (bench.files.newest.n if bench.files.newest else 0)
     assert len(list(bench.files.directory.glob("*.json"))) < 9
+
+
+def test_a_flush_covers_what_a_clock_that_went_back_has_dated_ahead(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=10, rows_behind=10)
+    ahead = time.time_ns() + 86_400 * 10**9
+    bench.spool("w0", *[record({"ename": f"e{n}"}, number=n, received=ahead)
+                        for n in range(1, 3001)])
+    bench.seal()
+
+    assert 3000 == bench.files.totals.rows
+
+
+@pytest.mark.timeout(20)
+def test_a_flush_does_not_wait_for_segments_that_are_sealed_and_gone(bench: Bench) -> None:
+    bench.spool("w0", record({"ename": "a"}, number=1))
+    used = max(generations(bench.folder / "spool" / "w0"))
+    segment_path(bench.folder / "spool" / "w0", used + 1).write_bytes(bytes(1 << 16))
+    bench.seal()
+    assert [used + 1] == generations(bench.folder / "spool" / "w0")
+    bench.restart()
+
+    assert [] == bench.seal()
+def test_what_a_full_batch_leaves_over_waits_for_what_is_read_next(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rows=2_500, rows_behind=2_500)
+    bench.spool("w0", *(record({}, number=number) for number in range(5_000)))
+    bench.seal()
+
+    assert [2_500, 2_500] == [manifest.rows for manifest in bench.sealed]
+
+
+@pytest.mark.parametrize(("idle", "due"), [
+    (True, [False, True, True]), (False, [False, False, True])])
+def test_a_store_that_has_nothing_to_do_gets_a_batch_sooner(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch, *, idle: bool, due: list[bool]) -> None:
+    times = iter((0.0, 0.25, 0.35, 0.55))
+    monkeypatch.setattr("tracker.batches.pending.time",
+                        SimpleNamespace(monotonic=lambda: next(times)))
+    bench.spool("w0", *(record({}, number=number) for number in range(200)))
+    reader = SpoolReader(bench.folder / "spool" / "w0")
+    pending = Pending(BatchSettings(linger_seconds=1.0))
+    pending.add(reader, reader.read(1_000, 1 << 20))
+    reader.close()
+
+    assert due == [pending.is_due(flushing=False, idle=idle) for _ in range(3)]

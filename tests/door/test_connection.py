@@ -1,6 +1,7 @@
 """The door over real sockets: framing, order, bounds, slow and vanishing clients."""
 
 import contextlib
+import os
 import socket
 import time
 
@@ -415,3 +416,20 @@ def test_counts_tell_what_was_answered(hasty: Worker) -> None:
     assert counts.requests == {"tr 200": 2, "tr 400": 1}
     assert (counts.hits, counts.events, counts.connections) == (2, 2, 1)
     assert snapshot.connections == 1
+
+
+def test_no_answer_waits_for_the_file_that_tells_how_the_worker_stands(hasty: Worker) -> None:
+    draft = hasty.settings.data_directory / "run" / "w0.new"
+    os.mkfifo(draft)  # who writes it waits for a reader, as for a disk that does not answer
+    times = []
+    with hasty.connect() as client:
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert client.ask(POST).status == 200
+            times.append(time.monotonic() - began)
+            time.sleep(0.02)
+    told = draft.read_bytes()
+
+    assert told.startswith(b"{")
+    assert max(times) < 0.9  # of a look a second each waited before

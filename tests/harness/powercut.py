@@ -16,27 +16,37 @@ T = TypeVar("T")
 
 
 class Inode:
-    """One file: what surely is on disk, and writes that may be."""
+    """One file: what surely is on disk, and writes that may be.
+
+    `doomed` are those that failed: they can be read, and no sync brings them to disk any more.
+    """
 
     def __init__(self, content: bytes = b"") -> None:
         self.durable = bytearray(content)
         self.pending: list[tuple[int, bytes]] = []
+        self.doomed: list[tuple[int, bytes]] = []
 
     def sync(self) -> None:
-        self.durable = bytearray(self.live())
+        for offset, data in self.pending:
+            _put(self.durable, offset, data)
+        self.pending.clear()
+
+    def doom(self) -> None:
+        """A sync failed: the system may take for written what is not."""
+        self.doomed += self.pending
         self.pending.clear()
 
     def live(self) -> bytes:
         """As the running system sees it."""
         content = bytearray(self.durable)
-        for offset, data in self.pending:
+        for offset, data in self.pending + self.doomed:
             _put(content, offset, data)
         return bytes(content)
 
     def after_power_cut(self, dice: random.Random) -> "Inode":
         """The synced bytes, and of each unsynced write some sectors, in any order, some torn."""
         content = bytearray(self.durable)
-        for offset, data in self.pending:
+        for offset, data in self.pending + self.doomed:
             fate = dice.choice([0.0, dice.random(), 1.0])
             for start in range(0, len(data), SECTOR):
                 if dice.random() < fate:
@@ -222,6 +232,16 @@ class Disk(Files):
 
         return self._step(lambda: super(Disk, self).pwrite(descriptor, data, offset), model,
                           settled)
+
+    def pwrite_in_vain(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
+        """Take `data` as a write does that fails afterwards."""
+        self._step(lambda: super(Disk, self).pwrite(descriptor, data, offset), lambda written:
+                   self._open[descriptor][0].doomed.append((offset, bytes(data[:written]))))
+
+    def fsync_in_vain(self, descriptor: int) -> None:
+        """What a sync leaves that fails."""
+        self._step(lambda: None, lambda _: self._open[descriptor][0].doom()
+                   if descriptor in self._open else None)
 
     def allocate(self, descriptor: int, size: int) -> None:
         self._step(lambda: super(Disk, self).allocate(descriptor, size),

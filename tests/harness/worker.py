@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
@@ -96,16 +97,18 @@ class Worker:
             found += [decode_hit(record.data) for record in records]
         return found
 
-    def connect(self) -> "Client":
-        """A new connection to the first listener."""
-        return Client(self.ports[0])
+    def connect(self, context: ssl.SSLContext | None = None) -> "Client":
+        """A new connection to the first listener; with a `context` over TLS."""
+        return Client(self.ports[0], context)
 
 
 class Client:
     """A raw connection with whole answers read by the standard library."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
 
     def send(self, *pieces: bytes) -> None:
@@ -129,6 +132,10 @@ class Client:
     def line(self) -> bytes:
         """One line, as it comes."""
         return self._file.readline()
+
+    def take(self, size: int) -> bytes:
+        """So many bytes, as they come."""
+        return self._file.read(size)
 
     def is_closed(self) -> bool:
         """Whether the worker has hung up, with nothing more to read."""

@@ -31,7 +31,7 @@ def test_a_path_and_all_below_it_is_its_route(client: Client, target: str, route
 
 
 @pytest.mark.parametrize("target", [
-    "/", "/tr/", "/tr/v1/", "/tr/v1/trx/", "/tr/v2/tr/", "/tr/v1/ws", "/TR/V1/TR/", "//tr/v1/tr/",
+    "/", "/tr/", "/tr/v1/", "/tr/v1/trx/", "/tr/v2/tr/", "/tr/v1/wss", "/TR/V1/TR/", "//tr/v1/tr/",
     "/x/tr/v1/tr/", "/tr/v1/ppi/geoip", "*", "",
 ])
 def test_other_paths_are_not_ours(client: Client, target: str) -> None:

@@ -1,10 +1,15 @@
 """Which ids a hit goes by, and the cookies that keep them."""
 
+from urllib.parse import parse_qsl, unquote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.intake import Client
 from harness.refining import row_of
 from tracker.hit import event_id, id_text
+from tracker.intake.values import from_link, pick
 from tracker.settings import IntakeSettings
 
 VISITOR = "; Max-Age=34560000; Path=/; SameSite=Lax"
@@ -178,3 +183,39 @@ def test_a_batch_gets_an_id_for_each_event_taken(client: Client) -> None:
     assert [1] == [event["index"] for event in outcome.json["rejected"]]
     plain = client.post(b"{}\n{}", "/tr/v1/str/")
     assert 2 == len(set(plain.json))
+
+
+@given(st.lists(st.sampled_from(["vid", "VID", "v%69d", "sid", "utm_vid", "UTM_Sid", "utm_utm_vid",
+                                 "utm%5Fsid", "id", "v+d", "%", "igqp", "a" * 7, "\u017fid", ""])
+                .flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(
+                    ["", "1", "a+b", "%41", "%ff", "x/y"]))), max_size=6), st.booleans())
+def test_ids_of_a_link_are_those_that_reading_all_of_it_would_give(
+        pairs: list[tuple[str, str]], ignoring: bool) -> None:
+    query = "&".join(f"{name}={value}" for name, value in pairs)
+    path = "/".join(f"{name}/{value}" for name, value in pairs)
+    ignored = "igqp" if ignoring else ""
+    said: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        said.setdefault(name, value)
+    if ignored and ignored in said:
+        said = {}
+    plain = {name: value for name, value in said.items() if not name.lower().startswith("utm_")}
+    for name, value in said.items():
+        if name not in plain:
+            plain.setdefault(name[4:], value)
+    parts = path.split("/")
+    in_path = {unquote(name): unquote(value)
+               for name, value in zip(parts[::2], parts[1::2], strict=False)}
+
+    assert pick(in_path | plain) == from_link(path.encode(), query.encode(), ignored)
+
+
+def test_a_head_that_is_remembered_serves_other_targets_and_bodies(client: Client) -> None:
+    headers = {"Cookie": "vid=c; other=secret", "Authorization": "Basic c2VjcmV0"}
+    heads = [client.send("GET", f"/tr/v1/tr/number/{number}", b"", headers).hit.head  # type: ignore[union-attr]  # it is accepted
+             for number in (1, 2, 1)]
+
+    assert [head.split(b"\r\n")[0] for head in heads] == [
+        b"GET /tr/v1/tr/number/%d HTTP/1.1" % number for number in (1, 2, 1)]
+    assert all(b"Cookie: vid=c\r\n" in head and b"secret" not in head for head in heads)
+    assert all(b"c2VjcmV0" not in head for head in heads)

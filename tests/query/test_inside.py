@@ -10,8 +10,9 @@ import pytest
 
 from tracker.errors import QueryRefused
 from tracker.query.failure import QueryFailed
-from tracker.query.inside import Inside, Told, packed
+from tracker.query.inside import Inside, Told
 from tracker.query.link import Link
+from tracker.wire import packed
 
 T = TypeVar("T")
 

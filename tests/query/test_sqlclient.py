@@ -1,6 +1,7 @@
 """`tracker sql` asks the endpoint and says clearly what went wrong."""
 
 import io
+import re
 import socket
 
 import pytest
@@ -68,3 +69,32 @@ def test_a_table_is_not_drawn_in_binary_on_a_terminal() -> None:
             return True
 
     assert FAILED == run_sql("127.0.0.1", 1, "", "SELECT 1", "parquet", Terminal(), {})
+
+
+class Terminal(io.StringIO):
+    """Where people look."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_query_says_how_far_it_is(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+
+    assert (OK, "0\n") == run(
+        served, "SELECT count() FROM numbers(40) WHERE sleepEachRow(0.05)"
+                " SETTINGS max_block_size = 1")
+
+    assert re.search(r"\r\x1b\[K1 s, \d+ rows read of 40 \(\d+%\), [^,]+, Ctrl-C stops it",
+                     shown.getvalue())
+    assert shown.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_short_query_says_nothing_of_itself(served: Served,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+
+    assert (OK, "1\n") == run(served, "SELECT 1")
+    assert "" == shown.getvalue()

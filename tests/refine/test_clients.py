@@ -1,9 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from harness.refining import event_of, make_hit, post, refine, row_of, rows
-from tracker.geoip import Place
+from tracker.geoip import NOWHERE, Place
 from tracker.hit import Route
 from tracker.refine import Drop
 from tracker.refine.agents import Agents
@@ -101,10 +102,9 @@ def test_every_zone_of_the_original_is_known() -> None:
 class Everywhere:
     """Looks up all addresses but one."""
 
-    def lookup(self, address: str) -> Place | None:
-        if address == "127.0.0.1":
-            return None
-        return Place("US", "California", "Mountain View", "94043", 37.4, -122.1)
+    def find(self, addresses: Sequence[str]) -> list[Place]:
+        found = Place("US", "California", "Mountain View", "94043", 37.4, -122.1)
+        return [NOWHERE if address == "127.0.0.1" else found for address in addresses]
 
 
 def test_the_clients_word_wins_over_zone_and_address() -> None:

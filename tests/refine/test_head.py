@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from harness.refining import SETTINGS, VID, get, make_hit, post, refine, row_of, rows
 from tracker.hit import Route, Shape
-from tracker.refine.head import host_name, read_fields, read_line, read_query
+from tracker.refine.head import Heads, host_name, read_fields, read_line, read_query
 from tracker.settings import RefineSettings
 
 IGNORING = RefineSettings(ignore_query_key="igqp")
@@ -84,7 +84,7 @@ def test_an_array_takes_what_its_hit_says_for_every_event() -> None:
     ('User: {"vid":"u"}\r\nCookie: vid=c', {"vid": "c"}),
 ])
 def test_values_of_headers(headers: str, values: dict[str, object]) -> None:
-    assert values == read_fields(headers.encode(), {}).values
+    assert values == read_fields(headers.encode()).values
 
 
 @pytest.mark.parametrize(("sent", "host"), [
@@ -114,4 +114,17 @@ def test_a_form_is_read_like_a_query() -> None:
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_no_head_makes_reading_fail(line: bytes, fields: bytes) -> None:
     read_line(line, SETTINGS.ignore_query_key, tuples=True)
-    read_fields(fields, {})
+    read_fields(fields)
+
+
+@given(st.lists(st.sampled_from([
+    "Host: a", "Host: b", "Content-Length: 1", "Content-Length: 2", "User-Agent: x", "Accept: */*",
+    "Cookie: vid=1", "Cookie: sid=2; vid=3", "X"])))
+def test_heads_are_one_where_all_headers_that_we_use_are(lines: list[str]) -> None:
+    heads = Heads()
+    all_lines = "\r\n".join(lines).encode()
+    used = "\r\n".join(line for line in lines if (line[:1] in "HUC" and line[:2] != "Co")
+                       or line.startswith("Cookie")).encode()
+
+    assert heads.code(all_lines) == heads.code(used) == 0
+    assert [read_fields(all_lines)] == heads.fields

@@ -19,7 +19,7 @@ from harness.refining import (
     rows,
 )
 from tracker.hit import event_id, id_text
-from tracker.refine.ids import NIL, canonical, event_ids
+from tracker.refine.ids import NIL, canonical, event_ids, plain_ids, uuid_digits
 
 SPELLINGS = [
     VID, VID.upper(), VID.replace("-", ""), VID.replace("-", "").upper(), "{" + VID + "}",
@@ -147,3 +147,19 @@ def test_an_id_beside_a_batch_is_the_id_of_none_of_its_events(beside: dict[str, 
 @given(st.text())
 def test_spelling_again_changes_nothing(text: str) -> None:
     assert canonical(text) == canonical(canonical(text))
+
+
+@given(st.lists(st.one_of(
+    st.none(), st.integers(), st.text(max_size=40), st.uuids().map(str),
+    st.uuids().map(lambda found: str(found).upper()), st.uuids().map(lambda found: found.hex),
+    st.just(NIL), st.text("0123456789abcdefABCDEF-g\u00e4", min_size=36, max_size=36))))
+def test_ids_read_all_at_once_are_those_read_one_by_one(sent: list[Any]) -> None:
+    found = plain_ids(sent)
+    if found is not None:
+        ids, places = found
+        plain = {row: digits for row, value in enumerate(sent)
+                 if isinstance(value, str) and len(value) == 36
+                 and (digits := uuid_digits(value)) not in {None, NIL.replace("-", "")}}
+
+        assert plain == {row: bytes(each).hex() for row, each in
+                         zip(places.tolist(), ids, strict=True)}

@@ -17,11 +17,10 @@ SENT = {"vid": VID, "oid": "o1", "tid": "thread-123", "campaign_id": "campaign-4
         "status": "sent", "channel": "email"}
 
 
-def parts(event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is said of the thread, and the message."""
-    row = event_of({"tid": "t1", **event})
-    (made,) = json.loads(row["extra"])
-    return made["thread"], made["message"]
+def said(event: dict[str, Any]) -> dict[str, Any]:
+    """What an event says of its thread and its message."""
+    (made,) = json.loads(event_of({"tid": "t1", **event})["extra"])
+    return dict(made)
 
 
 def test_an_event_with_a_thread_is_an_event_and_a_message() -> None:
@@ -30,13 +29,10 @@ def test_an_event_with_a_thread_is_an_event_and_a_message() -> None:
     assert ("message", "thread-123", "email_sent", "message") == (
         row["kind"], row["tid"], row["ename"], row["etyp"])
     (made,) = json.loads(row["extra"])
-    assert {"vid": VID, "ename": "email_sent", "etyp": "message", "status": "sent",
-            "campaign_id": "campaign-456", "experiment_id": "exp-789", "variant_id": "var-abc",
-            "subject": "Test Email", "channel": "email"} == made["thread"]
-    assert {"mid": EVENT_ID_TEXT, "vid": VID, "subject": "Test Email",
-            "content": "Email body content", "status": "sent", "channel": "email",
-            "campaign_id": "campaign-456",
-            "updated_at": "2025-11-25 12:00:00.000"} == made["message"]
+    assert {"mid": EVENT_ID_TEXT, "vid": VID, "ename": "email_sent", "etyp": "message",
+            "status": "sent", "campaign_id": "campaign-456", "experiment_id": "exp-789",
+            "variant_id": "var-abc", "subject": "Test Email", "channel": "email",
+            "content": "Email body content", "updated_at": "2025-11-25 12:00:00.000"} == made
 
 
 def test_the_text_of_a_message_is_in_its_tables_and_not_in_the_event() -> None:
@@ -51,14 +47,14 @@ def test_what_an_advertisement_said_stays_with_the_event() -> None:
     row = event_of({"tid": "t1", "ename": "ad", "utm_content": "blue"})
 
     assert "blue" == row["content"]
-    assert "content" not in json.loads(row["extra"])[0]["message"]
+    assert "content" not in json.loads(row["extra"])[0]
 
 
 def test_the_text_of_a_message_is_no_name_of_an_event() -> None:
     row = event_of({"tid": "t1", "content": "Hi"})
 
     assert "" == row["ename"]
-    assert "Hi" == json.loads(row["extra"])[0]["message"]["content"]
+    assert "Hi" == json.loads(row["extra"])[0]["content"]
 
 
 @pytest.mark.parametrize("tid", [None, "", "  ", "00000000-0000-0000-0000-000000000000", [], {}])
@@ -75,18 +71,18 @@ def test_a_payment_with_a_thread_is_a_payment() -> None:
 
 
 def test_text_is_kept_as_sent() -> None:
-    _, message = parts({"subject": "Grüße, ÄÖÜ", "msg": "  Two  SPACES\n"})
+    message = said({"subject": "Grüße, ÄÖÜ", "msg": "  Two  SPACES\n"})
 
     assert ("Grüße, ÄÖÜ", "  Two  SPACES\n") == (message["subject"], message["msg"])
 
 
 def test_a_message_keeps_an_id_of_its_own() -> None:
-    assert "m-1" == parts({"mid": "m-1"})[1]["mid"]
-    assert VID == parts({"mid": VID.upper()})[1]["mid"]
+    assert "m-1" == said({"mid": "m-1"})["mid"]
+    assert VID == said({"mid": VID.upper()})["mid"]
 
 
 def test_values_are_brought_to_their_columns() -> None:
-    thread, message = parts({
+    made = said({
         "urgency": "3", "abz_enabled": "yes", "archived": 0, "impression_budget": "12.5",
         "abz_learning_rate": "0.1", "variants": {"A.b": {"c": 1}}, "cats": ["a", 1, None, {}],
         "deleted": "2025-11-25T12:00:00Z", "scheduled": 1_764_072_000_000, "sys": True,
@@ -94,10 +90,17 @@ def test_values_are_brought_to_their_columns() -> None:
 
     assert {"urgency": 3, "abz_enabled": True, "archived": False, "impression_budget": "12.5000",
             "abz_learning_rate": 0.1, "variants": '{"A.b":{"c":1}}', "cats": ["a", "1"],
-            "deleted": "2025-11-25 12:00:00.000", "sys": True, "perf": '{"opens":2}'} == thread
-    assert (3, True, ["one"], '{"a":1}', '{"opens":2}', 9, "2025-11-25 12:00:00.000") == tuple(
-        message[name] for name in ("urgency", "sys", "users", "data", "perf",
-                                   "scheduled_local_hour", "scheduled"))
+            "deleted": "2025-11-25 12:00:00.000", "scheduled": "2025-11-25 12:00:00.000",
+            "sys": True, "users": ["one"], "data": '{"a":1}', "perf": '{"opens":2}',
+            "scheduled_local_hour": 9, "mid": EVENT_ID_TEXT,
+            "updated_at": "2025-11-25 12:00:00.000"} == made
+
+
+def test_a_template_is_an_object_to_the_thread_and_a_text_to_the_message() -> None:
+    assert ('{"a":1}', '{"a":1}') == tuple(
+        said({"mtempl": {"a": 1}})[name] for name in ("mtempl", "mtempl_object"))
+    assert "mtempl_object" not in said({"mtempl": "welcome"})
+    assert "welcome" == said({"mtempl": "welcome"})["mtempl"]
 
 
 @pytest.mark.parametrize(("name", "value"), [
@@ -110,8 +113,7 @@ def test_what_no_column_takes_stays_with_the_event(name: str, value: Any) -> Non
     row = event_of({"tid": "t1", name: value})
 
     (made,) = json.loads(row["extra"])
-    assert name not in made["thread"]
-    assert name not in made["message"]
+    assert name not in made
     assert value == row["params"][name]
 
 
@@ -132,7 +134,4 @@ _JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text()
     "subject", "content", "msg", "data", "variants", "cats", "urgency", "deleted", "mid", "sys",
     "abz_enabled", "impression_budget", "ref", "perf", "Status"]), _JSON))
 def test_whatever_is_said_of_a_thread_is_read(event: dict[str, Any]) -> None:
-    thread, message = parts(event)
-
-    assert isinstance(thread, dict)
-    assert message["mid"]
+    assert said(event)["mid"]

@@ -1,6 +1,7 @@
 """The declared schema on the real engine: it is made, it matches, and readers find their rows."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,9 +197,64 @@ def test_a_first_migration_that_was_cut_short_is_finished(engine: Engine) -> Non
     store.execute("DROP VIEW cut_short.visitors")
     store.open()
 
-    assert {1, 2} == migrations.applied(store, "cut_short").keys()
+    every = {migration.version for migration in migrations.MIGRATIONS}
+    assert every == migrations.applied(store, "cut_short").keys()
     assert store.rows("EXISTS TABLE cut_short.hits_mv")[0]["result"] == 1
     store.close()
+
+
+SMALLER = 3
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_tables_of_before_compress_as_new_ones_do(
+    engine: Engine, tmp_path: Path, share: float,
+) -> None:
+    """Also where a start was cut off with so much of the migration done, with rows in place."""
+    new, old = (ChdbStore("chdb", engine, f"{name}_{share * 2:.0f}") for name in ("new", "old"))
+    new.open()
+    old.open()
+    old.land(make_batch(tmp_path, 1, JOURNEY))
+    _compress_as_before(old)
+    assert _definitions(new) != _definitions(old)
+    statements = clickhouse.make_smaller(old.database)
+    for statement in statements[:int(len(statements) * share)]:
+        old.execute(statement)
+
+    old.open()
+
+    assert _definitions(new) == _definitions(old)
+    assert SMALLER in migrations.applied(old, old.database)
+    assert [] == old.rows(f"SELECT 1 FROM system.mutations WHERE database = '{old.database}'")
+    assert [{"n": len(JOURNEY)}] == old.rows(f"SELECT count() AS n FROM {old.database}.events")
+    old.land(make_batch(tmp_path, 2, JOURNEY))
+    assert [{"n": 2}] == old.rows(f"SELECT sum(total) AS n FROM {old.database}.hits")
+    new.close()
+    old.close()
+
+
+def _compress_as_before(store: ChdbStore) -> None:
+    """Make the tables what they were before the migration that makes them smaller."""
+    for table in stored():
+        name = f"{store.database}.{table.name}"
+        if table.dense:
+            store.execute(f"ALTER TABLE {name} RESET SETTING default_compression_codec")
+        for column in table.again:
+            store.execute(f"ALTER TABLE {name} MODIFY COLUMN {column}"
+                          " RESET SETTING min_compress_block_size")
+    store.execute(f"TRUNCATE TABLE {store.database}.schema_migrations")
+    for version in range(1, SMALLER):
+        store.execute(f"INSERT INTO {store.database}.schema_migrations"
+                      f" SELECT {version}, 'before', now64(3, 'UTC')")
+
+
+def _definitions(store: ChdbStore) -> dict[str, tuple[str, ...]]:
+    """What each table is made of; the order of its settings is left out."""
+    rows = store.rows("SELECT name, create_table_query AS made FROM system.tables"
+                      f" WHERE database = '{store.database}'")
+    made = {str(row["name"]): str(row["made"]).replace(store.database, "it") for row in rows}
+    return {name: tuple(sorted(re.split(r", | SETTINGS | COMMENT ", statement)))
+            for name, statement in made.items()}
 
 
 def test_tables_and_views_declared_since_are_made(engine: Engine) -> None:
@@ -229,6 +285,12 @@ def test_a_table_that_forgets_tokens_too_soon_is_refused(store: ChdbStore) -> No
 def test_the_window_is_four_times_the_parts_of_any_batch() -> None:
     assert clickhouse.WINDOW >= 4 * BatchSettings().partitions
     assert clickhouse.WINDOW >= 4 * 12 * (2106 - 1970)
+
+
+def test_what_is_looked_up_is_read_in_short_blocks() -> None:
+    for table in stored():
+        assert set(table.again) <= set(table.names)
+        assert set(table.again).isdisjoint((*table.lookups, *table.order))
 
 
 def test_keys_sums_and_versions_are_never_null() -> None:

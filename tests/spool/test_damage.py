@@ -231,6 +231,39 @@ def test_damage_before_the_position_sought_is_not_counted_again(tmp_path: Path) 
     reader.close()
 
 
+def known_to_its_end(directory: Path, *flips: int) -> None:
+    """A segment of three records in groups of their own, and the next, which says where it ends."""
+    content = bytearray(build_segment([[b"one"], [b"two"], [b"three"]]))
+    end = len(content) - 1024
+    for place in flips:
+        content[place] ^= 255
+    place_segment(directory, bytes(content))
+    place_segment(directory, build_segment([[b"next"]], 2, previous=1, previous_end=end), 2)
+
+
+def test_damage_up_to_the_end_of_a_segment_is_counted(tmp_path: Path) -> None:
+    known_to_its_end(tmp_path / "w0", *(FIRST_GROUP + SECTOR * group for group in range(3)))
+
+    found, reader = read(tmp_path / "w0")
+
+    assert [b"next"] == found
+    assert 1 <= reader.corrupt
+    assert {"1-1024.bin"} == set(damaged(tmp_path / "w0"))
+
+
+@pytest.mark.parametrize(("sealed", "lost"), [(2, 1), (3, 0)])
+def test_damage_right_behind_what_is_sealed_is_counted(
+        tmp_path: Path, sealed: int, lost: int) -> None:
+    known_to_its_end(tmp_path / "w0", FIRST_GROUP + SECTOR * 2)
+    reader = SpoolReader(tmp_path / "w0")
+    reader.seek(1, sealed)
+
+    assert [b"next"] == [record.data for record in read_all(reader)]
+    assert lost == reader.corrupt
+    assert lost == len(damaged(tmp_path / "w0"))
+    reader.close()
+
+
 def test_damage_in_the_segment_being_written_is_passed_over(tmp_path: Path) -> None:
     records = [b"%d" % n * 50 for n in range(20)]
     fill(tmp_path / "w0", records, segment_bytes=1 << 16)

@@ -32,8 +32,9 @@ store.open()
 summed = "hits reqs ips dailies referrers browsers counters".split()
 queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
 queries |= {name: f"SELECT count() AS n FROM sfpla.{name}"
-            for name in ("events", "accounting", "payments", "logs", "mthreads_store", "mstore",
-                         "mtriage")}
+            for name in ("events", "accounting", "payments", "logs", "agreed",
+                         "agreements_store", "jurisdictions_store", "redirects_store",
+                         "redirect_history", "mthreads_store", "mstore", "mtriage")}
 queries |= {name: f"SELECT uniqExact({key}) AS n FROM sfpla.{name}"
             for name, key in (("hosts", "hostname"), ("emails", "ehash"))}
 queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
@@ -65,8 +66,9 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
     counted = subprocess.run([sys.executable, "-c", COUNT, str(tmp_path / "db")],
                              check=True, capture_output=True, text=True, timeout=60).stdout
     once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "counters", "events", "once")
-    none = dict.fromkeys(("hosts", "emails", "payments", "logs", "mthreads_store", "mstore",
-                          "mtriage"), 0)
+    none = dict.fromkeys(("hosts", "emails", "payments", "logs", "agreed",
+                          "agreements_store", "jurisdictions_store", "redirects_store",
+                          "redirect_history", "mthreads_store", "mstore", "mtriage"), 0)
     expected = none | dict.fromkeys(once, BATCHES * ROWS)
     assert expected | {"accounting": BATCHES} == json.loads(counted)
     assert kills > 0
@@ -104,8 +106,14 @@ for part in parts:
 
 
 ITEM = json.dumps([{"id": "o1", "revenue": "1", "updated_at": "2026-03-01 12:00:00.000"}])
-SAID = json.dumps([{"thread": {"status": "sent"}, "message": {"mid": "m", "subject": "s"}}])
+AGREEMENT = json.dumps([
+    {"updated_at": "2026-03-01 12:00:00.000", "compliances": "{}", "loc": "{}"}])
+LAW = json.dumps([{"updated_at": "2026-03-01 12:00:00.000", "regulation": "r", "compliance": "c",
+                   "seq": 1, "rules": "{}", "locs": '{"codes":["AT"]}'}])
+SAID = json.dumps([{"status": "sent", "mid": "m", "subject": "s"}])
 LINE = json.dumps([{"id": "l1", "ldate": "2026-03-01", "msg": "a"}])
+
+LINK = json.dumps([{"key": "a/b", "urlto": "c", "updated_at": "2026-03-01 12:00:00.000"}])
 
 EVERYWHERE = [
     {"vid": f"v{i}", "hhash": "h", "host": "example.com", "url": "//a/b", "ip": "1.1.1.1",
@@ -114,13 +122,17 @@ EVERYWHERE = [
      **({} if i else {"kind": "payment", "extra": ITEM})} for i in range(12)] + [
     {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)] + [
     {"kind": "message", "extra": SAID, "tid": "t", "created_at": NOON - timedelta(days=31 * i)}
-    for i in range(2)]
+    for i in range(2)] + [
+    {"kind": "agreement", "extra": AGREEMENT, "vid": f"v{i}"} for i in range(2)] + [
+    {"kind": "jurisdiction", "extra": LAW}] + [
+    {"kind": "link", "extra": LINK}]
 """Rows for every derived table, in three partitions."""
 
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
-                                   "payments", "logs", "mthreads_store", "mstore", "mtriage",
-                                   "accounting"])
+                                   "payments", "logs", "agreed", "agreements_store",
+                                   "jurisdictions_store", "redirect_history", "mthreads_store",
+                                   "mstore", "mtriage", "accounting"])
 def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
     make_batch(tmp_path, 1, EVERYWHERE)
@@ -153,6 +165,8 @@ for row in found:
 
 
 @pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs",
+                                    "agreed,agreements_store,jurisdictions_store",
+                                    "redirects_store,redirect_history",
                                     "mthreads_store,mstore,mtriage"])
 def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
@@ -178,6 +192,26 @@ def test_a_part_that_a_full_disk_left_without_its_bytes_is_found(
 
     with pytest.raises(StoreDamaged, match="accounting"):
         store.check()
+
+
+def test_what_is_inserted_is_compressed_quickly_and_what_is_merged_well(store: ChdbStore) -> None:
+    """So landing costs no more, and the disk holds little."""
+    events = f"{store.database}.events"
+    of_events = f"WHERE active AND database = '{store.database}' AND table = 'events'"
+    for first in (0, 100_000):
+        store.rows(f"INSERT INTO {events} (oid, created_at, eid, vid, sid) SELECT 'o',"
+                   " toDateTime64('2026-03-01 12:00:00', 3, 'UTC'), generateUUIDv4(),"
+                   " toString(generateUUIDv4()), toString(generateUUIDv4())"
+                   f" FROM numbers({first}, 100000)")
+    inserted = store.rows("SELECT any(default_compression_codec) AS codec, sum(bytes_on_disk) AS"
+                          f" size FROM system.parts {of_events}")
+    store.rows(f"OPTIMIZE TABLE {events} FINAL")
+    merged = store.rows("SELECT default_compression_codec AS codec, bytes_on_disk AS size"
+                        f" FROM system.parts {of_events}")
+
+    assert "LZ4" == inserted[0]["codec"]
+    assert ["ZSTD(3)"] == [part["codec"] for part in merged]
+    assert int(str(merged[0]["size"])) < int(str(inserted[0]["size"])) * 0.75
 
 
 MERGE = """

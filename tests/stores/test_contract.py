@@ -106,7 +106,16 @@ def said(thread: dict[str, Any], message: dict[str, Any], **columns: Any) -> dic
     """An event of a thread."""
     message = {"mid": "m1", "updated_at": "2026-03-01 12:00:00.000", **message}
     return {"kind": "message", "oid": "o1", "tid": "t1", **columns,
-            "extra": json.dumps([{"thread": thread, "message": message}])}
+            "extra": json.dumps([thread | message])}
+
+
+def link(urlto: str, moment: str, **values: Any) -> dict[str, Any]:
+    """A change of the short URL go.example/s."""
+    return {"kind": "link", "oid": "o1", "hhash": "h", "extra": json.dumps([
+        {"key": "go.example/s", "urlfrom": "https://go.example/s", "hostfrom": "go.example",
+         "slugfrom": "/s", "urlto": urlto, "hostto": "", "pathto": "", "searchto": "",
+         "updater": "anna", "created_at": "2026-03-01 12:00:00.000", "updated_at": moment}]),
+        **values}
 
 
 def counts(kept: Kept) -> dict[str, int]:
@@ -193,6 +202,25 @@ def test_parts_of_a_batch_land_as_the_whole(kept: Kept, made: Make) -> None:
     found = kept.rows("SELECT vid FROM sfpla.events ORDER BY vid")
     assert [f"v{i}" for i in range(5)] == [row["vid"] for row in found]
     assert 5 == counts(kept)["hits"]
+
+
+def test_a_batch_that_lands_in_parts_has_one_account(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [VISIT]))
+    batch = made(2, [VISIT | {"vid": f"v{i}"} for i in range(4)])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 4)):
+        kept.store.land(part)
+
+    assert [1, 2] == [int(row["batch"]) for row in kept.rows(
+        "SELECT batch FROM sfpla.accounting ORDER BY batch")]
+
+
+def test_a_batch_that_lands_in_parts_after_a_start_has_one_account(
+        kept: Kept, made: Make) -> None:
+    batch = made(1, [VISIT | {"vid": f"v{i}"} for i in range(4)])
+    for part in (batch.part(0, 2), batch.part(2, 3), batch.part(3, 4)):
+        kept.store.land(part)
+
+    assert 1 == len(kept.rows("SELECT batch FROM sfpla.accounting"))
 
 
 def test_a_batch_without_rows_leaves_its_account(kept: Kept, made: Make) -> None:
@@ -342,6 +370,25 @@ def test_payments_from_before_there_was_a_worth_count_as_they_were_sent(
     assert [("u1", "USD", Decimal("50.1"))] == worth(kept, "ltvu", "uid, currency")
 
 
+AGREEMENT = {"kind": "agreement", "vid": "v1", "oid": "o1", "cflags": 1, "extra": json.dumps([
+    {"updated_at": "2026-03-01 12:00:00.000", "compliances": '{"gdpr":true}', "loc": "{}",
+     "avid": "a1"}])}
+LATER = AGREEMENT | {"cflags": 2, "extra": json.dumps([
+    {"updated_at": "2026-03-02 12:00:00.000", "compliances": "{}", "loc": "{}"}])}
+
+
+def test_an_agreement_is_no_event_and_replaces_the_one_before(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [LATER, VISIT, AGREEMENT], others=2))
+
+    assert 1 == events(kept)
+    assert ONCE == counts(kept)
+    found = kept.rows("SELECT vid, oid, cflags, avid FROM sfpla.agreements")
+    assert [("v1", "o1", 2, "")] == [
+        (row["vid"], row["oid"], int(row["cflags"]), row["avid"]) for row in found]
+    assert [1, 2] == [int(row["cflags"])
+                      for row in kept.rows("SELECT cflags FROM sfpla.agreed ORDER BY cflags")]
+
+
 def test_a_line_of_a_log_is_no_event(kept: Kept, made: Make) -> None:
     kept.store.land(made(1, [LINE, VISIT, LINE], others=2))
 
@@ -392,3 +439,26 @@ def test_a_batch_file_from_before_there_were_kinds_lands(kept: Kept, made: Make)
 
     assert 1 == events(kept)
     assert ONCE == counts(kept)
+
+
+def test_a_change_of_a_link_is_a_row_of_both_its_tables(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [link("https://a.example/", "2026-03-01 12:00:00.000"), VISIT,
+                             link("https://b.example/", "2026-03-01 12:00:00.001")], others=2))
+
+    assert 1 == events(kept)
+    assert [("go.example/s", "https://b.example/", "h", "o1", "anna")] == [
+        tuple(row.values()) for row in kept.rows(
+            "SELECT urlfrom, urlto, hhash, oid, updater FROM sfpla.redirects")]
+    assert [("https://go.example/s", "https://a.example/", "/s", 1),
+            ("https://go.example/s", "https://b.example/", "/s", 1)] == [
+        (row["urlfrom"], row["urlto"], row["slugfrom"], int(row["batch"])) for row in kept.rows(
+            "SELECT urlfrom, urlto, slugfrom, batch FROM sfpla.redirect_history"
+            " ORDER BY updated_at")]
+
+
+def test_a_deleted_link_is_none_of_the_redirects(kept: Kept, made: Make) -> None:
+    for n, urlto in enumerate(("https://a.example/", ""), 1):
+        kept.store.land(made(n, [link(urlto, f"2026-03-01 12:00:00.00{n}")]))
+
+    assert [] == kept.rows("SELECT urlfrom FROM sfpla.redirects")
+    assert 2 == int(kept.rows("SELECT count(*) AS n FROM sfpla.redirect_history")[0]["n"])

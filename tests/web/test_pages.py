@@ -240,12 +240,12 @@ def test_the_store_process_can_close_the_door(worker: Worker) -> None:
     snapshot = store_snapshot(time.time(), chdb=StoreState(False))
     snapshot.blocked = "a critical store is away for too long"
     tell(worker, snapshot)
-    worker.call(worker.edge.look)
+    worker.run(worker.edge.look())
     with worker.connect() as client:
         assert client.ask(POST).status == 503
     snapshot.blocked = None
     tell(worker, snapshot)
-    worker.call(worker.edge.look)
+    worker.run(worker.edge.look())
     with worker.connect() as client:
         assert client.ask(POST).status == 200
 
@@ -256,11 +256,11 @@ def test_a_spent_budget_closes_the_door(tmp_path: Path) -> None:
         batches.mkdir()
         worker.edge.budget = 20 << 20
         (batches / "1.arrow").write_bytes(bytes(30 << 20))
-        worker.call(worker.edge.look)
+        worker.run(worker.edge.look())
         with worker.connect() as client:
             refused = client.ask(POST)
         (batches / "1.arrow").unlink()
-        worker.call(worker.edge.look)
+        worker.run(worker.edge.look())
         with worker.connect() as client:
             accepted = client.ask(POST)
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TypedDict
 
 import numpy as np
@@ -64,7 +66,9 @@ def account(
     ids = refined.eids.view(">u8").reshape(-1, 2).astype(np.uint64)
     given = refined.given | np.array([hit.replayed for hit in known], np.bool_)[refined.hit]
     verdict = gate.judge(ids, refined.body_hash, given)
-    table = refined.table.filter(pa.array(verdict.keep)).combine_chunks()
+    table = refined.table
+    if verdict.duplicates:
+        table = table.filter(pa.array(verdict.keep)).combine_chunks()
     remembered = verdict.keep & given
     letters = _letters(taken, known, failed, refined)
     counts = _counts(taken, table, verdict, refined, letters)
@@ -110,6 +114,8 @@ def _letters(
     taken: Sequence[Taken], known: list[Hit], failed: list[Hit], refined: Refined,
 ) -> list[tuple[DeadLetter, int]]:
     """Each dead letter with the number of events it stands for."""
+    if not (failed or refined.dead or len(known) < len(taken)):
+        return []
     records = {id(item.hit): item.record.data for item in taken if item.hit}
     letters = [
         (DeadLetter(letter.reason, known[letter.hit].received, letter.index,
@@ -150,9 +156,11 @@ def _counts(
 def _ranges(taken: Sequence[Taken], sealed: dict[str, SpoolRange]) -> dict[str, SpoolRange]:
     """How far each spool is sealed with this batch, also those it takes nothing from."""
     ranges = dict(sealed)
-    for item in taken:
-        before = ranges.get(item.spool_id, SpoolRange(0, 0, 0, 0))
-        ranges[item.spool_id] = SpoolRange(
-            item.record.generation, item.record.sequence,
-            before.hits + 1, before.events + item.events)
+    for spool_id, together in groupby(taken, attrgetter("spool_id")):
+        before = ranges.get(spool_id, SpoolRange(0, 0, 0, 0))
+        items = list(together)
+        last = items[-1].record
+        ranges[spool_id] = SpoolRange(
+            last.generation, last.sequence, before.hits + len(items),
+            before.events + sum(item.events for item in items))
     return ranges

@@ -35,7 +35,10 @@ class RefusedRow(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """A file of JSON lines per batch (mode 0600): `<n>.jsonl`, and `<n>-<store>.refused`."""
+    """A file of JSON lines per batch (mode 0600): `<n>.jsonl`, and `<n>-<store>.refused`.
+
+    `<n>.arrow.damaged` are the rows of a batch that changed on disk.
+    """
 
     directory: Path
     files: Files = field(default_factory=Files)
@@ -61,6 +64,12 @@ class DeadLetters:
         """Set aside a row that a store refused; the same row again changes nothing."""
         path = self.directory / f"{n:012d}-{refused.store}-{row:06d}.refused"
         write_file(self.files, path, _line(refused))
+
+    def keep_damaged(self, path: Path) -> None:
+        """Keep a file of rows that are not those sealed, for whoever may want to look."""
+        kept = self.directory / f"{path.name}.damaged"
+        if not kept.exists():
+            write_file(self.files, kept, path.read_bytes())
 
     def letters(self) -> Iterator[tuple[int, int, DeadLetter]]:
         """All letters as (batch, line, letter), oldest first."""

@@ -1,18 +1,24 @@
 """The directory of sealed batches: Arrow files, manifests, and totals of what was folded."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
 from tracker.durable import Files, make_directory, remove, write_file
+from tracker.errors import BatchDamaged
 from tracker.state import read_state, write_state
 
 _RESTORE = "restore it from a backup; without it, what is sealed and landed is not known"
+_AROUND_BYTES = 1 << 20  # the schema, twice, and the file's footer
 KEPT_MANIFESTS = 2_000
+_PIECE = 1 << 20
+T = TypeVar("T")
 
 
 class Totals(msgspec.Struct):
@@ -60,13 +66,15 @@ class Folded(msgspec.Struct):
 class BatchFiles:
     """All batches of one data directory.
 
-    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed.
+    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed,
+    `damaged` holds the names of files whose bytes were not those written.
     """
 
     def __init__(self, directory: Path, files: Files | None = None) -> None:
         self.directory = directory
         self._files = files or Files()
         self.totals = Totals()
+        self.damaged: set[str] = set()
         self._manifests: dict[int, Manifest] = {}
         self._folded = Folded()
         self.newest: Manifest | None = None
@@ -90,20 +98,27 @@ class BatchFiles:
         What must be durable with the batch (ids, dead letters) was written before this call.
         Raises `OSError` when the disk takes no more; then nothing changed.
         """
-        write_file(self._files, self.arrow_path(manifest.n), _content(table))
+        content = _content(table)
+        manifest = msgspec.structs.replace(manifest, rows_crc=zlib.crc32(content))
+        write_file(self._files, self.arrow_path(manifest.n), content)
         write_state(self._files, self.manifest_path(manifest.n), manifest)
         self._manifests[manifest.n] = manifest
         self.newest = manifest
         self.totals.add(manifest)
 
     def load(self, n: int) -> Batch:
-        """Batch `n`, its table mapped from the file. Raises `FileNotFoundError` if it is gone."""
-        path = self.arrow_path(n)
-        if n not in self._manifests:
+        """Batch `n`, its table mapped from the file.
+
+        Raises `FileNotFoundError` if it is gone, `BatchDamaged` if it is not what was sealed.
+        """
+        path, manifest = self.arrow_path(n), self._manifests.get(n)
+        if manifest is None:
             raise FileNotFoundError(path)
-        with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        return Batch(self._manifests[n], path, table)
+        try:
+            return Batch(manifest, path, _checked_table(path, manifest))
+        except BatchDamaged:
+            self.damaged.add(path.name)
+            raise
 
     def manifest(self, n: int) -> Manifest | None:
         """The manifest of batch `n`, unless it was folded or never sealed."""
@@ -155,16 +170,22 @@ class BatchFiles:
     def _read_folded(self) -> None:
         path = self.directory / "folded"
         if path.exists():
-            self._folded = read_state(path, Folded, _RESTORE)
+            self._folded = self._read_state(path, Folded)
         for totals in self._folded.hours.values():
             self.totals.merge(totals)
 
     def _read_manifest(self, path: Path) -> None:
-        manifest = read_state(path, Manifest, _RESTORE)
+        manifest = self._read_state(path, Manifest)
         if manifest.n <= self._folded.through:
             self._files.unlink(path)
         else:
             self._manifests[manifest.n] = manifest
+
+    def _read_state(self, path: Path, kind: type[T]) -> T:
+        value, whole = read_state(self._files, path, kind, _RESTORE)
+        if not whole:
+            self.damaged.add(path.name)
+        return value
 
     def _delete_unsealed(self) -> None:
         newest = self.newest.n if self.newest else self._folded.through
@@ -175,14 +196,36 @@ class BatchFiles:
             self._files.unlink(path)
 
 
+def _checked_table(path: Path, manifest: Manifest) -> pa.Table:
+    crc = 0
+    with path.open("rb", buffering=0) as file:  # read, not mapped: a bad sector ends no process
+        while piece := file.read(_PIECE):
+            crc = zlib.crc32(piece, crc)
+    if manifest.rows_crc not in {None, crc}:
+        raise BatchDamaged(f"{path} is damaged: its checksum is not that of its manifest")
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        if manifest.rows_crc is None:
+            table.validate(full=True)
+    except pa.ArrowException as error:
+        raise BatchDamaged(f"{path} is damaged: {error}") from error
+    if table.num_rows != manifest.rows:
+        raise BatchDamaged(f"{path} is damaged: {table.num_rows} rows instead of {manifest.rows}")
+    return table
+
+
 def _content(table: pa.Table) -> memoryview:
     """An Arrow file of one record batch, so that every store sees the rows in the same pieces."""
     rows = table.combine_chunks().to_batches()
-    sink = pa.BufferOutputStream()
+    sizes = map(pa.ipc.get_record_batch_size, rows)
+    buffer = pa.allocate_buffer(sum(sizes) + _AROUND_BYTES)
+    sink = pa.FixedSizeBufferWriter(buffer)
     with pa.ipc.new_file(sink, table.schema) as writer:
         for batch in rows:
             writer.write_batch(batch)
-    return memoryview(sink.getvalue())
+    size = sink.tell()
+    return memoryview(buffer)[:size]
 
 
 def _add_reasons(sums: dict[str, int], more: dict[str, int]) -> None:

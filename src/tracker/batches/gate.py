@@ -4,6 +4,7 @@ import contextlib
 import re
 import zlib
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,14 @@ ENTRY = np.dtype([
     ("body", "<u8"),  # hash of the event's values
 ])
 _MAGIC = b"TRKEIDS1"
-_HEADER = np.dtype([("magic", "S8"), ("sealed", "<i8"), ("count", "<u8"), ("crc", "<u8")])
+_HEADER = np.dtype([
+    ("magic", "S8"),
+    ("sealed", "<i8"),
+    ("count", "<u4"),
+    ("check", "<u4"),  # CRC-32 of the fields before it; 0 in files of versions that made none
+    ("crc", "<u8"),  # CRC-32 of the entries
+])
+_CHECKED_BYTES = 20
 _FAN = 8  # runs of one size are merged when there are this many
 _DAY_NS = 86_400_000_000_000
 
@@ -60,7 +68,9 @@ class EidGate:
     """Ids of the last days, in one file per batch (`<n>.eids`), merged as they grow old.
 
     `keys` are two secret 64-bit numbers, so that nobody can choose ids whose fingerprints meet.
-    Beyond `max_entries` the oldest run is forgotten and counted in `evicted`.
+    Beyond `max_entries` the oldest run is forgotten and counted in `evicted`. `damaged` holds the
+    names of files whose bytes were not those written. A fingerprint is also the check of its id, so
+    damage to one entry takes no other with it.
     """
 
     directory: Path
@@ -69,7 +79,7 @@ class EidGate:
     max_entries: int
     files: Files = field(default_factory=Files)
     evicted: int = 0
-    damaged: int = 0
+    damaged: set[str] = field(default_factory=set)
     _runs: list[Run] = field(default_factory=list)
 
     def open(self, newest: int) -> None:
@@ -147,7 +157,7 @@ class EidGate:
             at = np.searchsorted(run.prints, prints)
             at[at == len(run.prints)] = 0
             for row in np.flatnonzero((run.prints[at] == prints) & ~seen):
-                entry = _find(run, int(at[row]), ids[row])
+                entry = self._find(run, int(at[row]), ids[row])
                 if entry is not None:
                     seen[row] = True
                     conflicts += int(entry["body"] != bodies[row])
@@ -159,13 +169,12 @@ class EidGate:
         """Merge the newest runs once a fan of like size stands together, so that runs stay few."""
         tail = self._mergeable()
         while tail:
-            entries = np.concatenate([run.entries() for run in tail])
+            entries = np.concatenate([self._whole(run) for run in tail])
             entries.sort(order="print")
             merged = self._save(tail[0].first, tail[-1].last, tail[-1].sealed, entries)
-            del self._runs[-len(tail):]
+            self._runs[-len(tail):] = [merged]
             for run in tail:
                 self._forget(run)
-            self._runs.append(merged)
             tail = self._mergeable()
 
     def _mergeable(self) -> list[Run]:
@@ -175,7 +184,9 @@ class EidGate:
         """
         eighth = max(int(self.days * _DAY_NS / 8), 1)
         newest = self._runs[-1].sealed // eighth
-        recent = [run for run in self._runs if run.sealed // eighth == newest]
+        # Those that stand together: a clock set back may have put others between.
+        recent = [*takewhile(lambda run: run.sealed // eighth == newest, reversed(self._runs))]
+        recent.reverse()
         for level in sorted({_level(run) for run in recent}):
             tail = recent[_behind_larger(recent, level):]
             if sum(_level(run) == level for run in tail) >= _FAN:
@@ -185,25 +196,76 @@ class EidGate:
     def _save(self, first: int, last: int, sealed: int, entries: NDArray[np.void]) -> Run:
         path = self.directory / f"{first:012d}-{last:012d}.eids"
         content = entries.tobytes()
-        header = np.array([(_MAGIC, sealed, len(entries), zlib.crc32(content))], _HEADER)
+        header = np.array([(_MAGIC, sealed, len(entries), 0, zlib.crc32(content))], _HEADER)
+        header["check"] = zlib.crc32(header.tobytes()[:_CHECKED_BYTES])
         write_file(self.files, path, header.tobytes(), content)
         return Run(path, first, last, sealed, entries["print"].copy())
 
     def _read(self, path: Path, first: int, last: int) -> Run | None:
         content = path.read_bytes()
-        header = np.frombuffer(content, _HEADER, 1)[0] if len(content) >= _HEADER.itemsize else None
-        if header is None or header["magic"] != _MAGIC \
-                or zlib.crc32(content[_HEADER.itemsize:]) != header["crc"]:
-            self.damaged += 1
-            self.files.rename(path, path.with_suffix(".damaged"))
-            log.error("ids are damaged: repeats of these batches will count as new",
-                      first=first, last=last, set_aside=path.with_suffix(".damaged").name)
-            return None
-        prints = np.frombuffer(content, ENTRY, offset=_HEADER.itemsize)["print"].copy()
-        return Run(path, first, last, int(header["sealed"]), prints)
+        sealed, entries, whole = _parsed(content)
+        if not whole:
+            entries = self._set_aside(path, content, entries)
+            if not len(entries):
+                remove(self.files, path)
+                return None
+            return self._save(first, last, sealed or path.stat().st_mtime_ns, entries)
+        assert sealed is not None
+        return Run(path, first, last, sealed, entries["print"].copy())
+
+    def _whole(self, run: Run) -> NDArray[np.void]:
+        """The entries of a run, as they are on disk now, without those that are damaged."""
+        content = run.path.read_bytes()
+        _, entries, whole = _parsed(content)
+        return entries if whole else self._set_aside(run.path, content, entries)
+
+    def _set_aside(self, path: Path, content: bytes, entries: NDArray[np.void]) -> NDArray[np.void]:
+        """Keep a damaged file for whoever may want to look; gives back the entries that are good.
+        """
+        aside = path.with_suffix(".damaged")
+        write_file(self.files, aside, content)
+        good = entries[self._is_good(entries)]
+        self.damaged.add(path.name)
+        log.error("ids are damaged: repeats of those lost will count as new", file=path.name,
+                  set_aside=aside.name, good=len(good), lost=len(entries) - len(good))
+        return good
+
+    def _is_good(self, entries: NDArray[np.void]) -> NDArray[np.bool_]:
+        ids = np.column_stack([entries["high"], entries["low"]])
+        return np.asarray(self._prints(ids) == entries["print"], np.bool_)
+
+    def _find(self, run: Run, at: int, wanted: Ids) -> np.void | None:
+        """The entry of exactly this id at or behind `at`, where equal fingerprints stand together.
+
+        One that does not fit its fingerprint was damaged since it was read, and counts as this id.
+        """
+        behind = at + int(np.searchsorted(run.prints[at:], run.prints[at], side="right"))
+        entries = run.entries()[at:behind]
+        found = np.flatnonzero((entries["high"] == wanted[0]) & (entries["low"] == wanted[1]))
+        if not len(found):
+            ids = np.column_stack([entries["high"], entries["low"]])
+            found = np.flatnonzero(self._prints(ids) != run.prints[at:behind])
+            if len(found):
+                self.damaged.add(run.path.name)
+        return entries[found[0]] if len(found) else None
 
     def _forget(self, run: Run) -> None:
-        remove(self.files, run.path)
+        with contextlib.suppress(OSError):  # it comes back at the next start, to be forgotten then
+            remove(self.files, run.path)
+
+
+def _parsed(content: bytes) -> tuple[int | None, NDArray[np.void], bool]:
+    """When a file of ids was sealed, if it can be known, its entries, and whether it is whole."""
+    body = content[_HEADER.itemsize:]
+    entries = np.frombuffer(body, ENTRY, len(body) // ENTRY.itemsize)
+    if len(content) < _HEADER.itemsize:
+        return None, entries, False
+    header = np.frombuffer(content, _HEADER, 1)[0]
+    if header["magic"] != _MAGIC \
+            or header["check"] not in {0, zlib.crc32(content[:_CHECKED_BYTES])}:
+        return None, entries, False
+    whole = zlib.crc32(body) == header["crc"] and len(entries) == header["count"]
+    return int(header["sealed"]), entries, bool(whole)
 
 
 def _by_age(run: Run) -> tuple[int, int]:
@@ -217,18 +279,6 @@ def _level(run: Run) -> int:
 def _behind_larger(runs: list[Run], level: int) -> int:
     """Where the runs behind the last one above `level` begin."""
     return max((at + 1 for at, run in enumerate(runs) if _level(run) > level), default=0)
-
-
-def _find(run: Run, at: int, wanted: Ids) -> np.void | None:
-    """The entry of exactly this id at or behind `at`, where equal fingerprints stand together."""
-    entries = run.entries()
-    mark = run.prints[at]
-    while at < len(run.prints) and run.prints[at] == mark:
-        entry = entries[at]
-        if entry["high"] == wanted[0] and entry["low"] == wanted[1]:
-            return entry  # type: ignore[no-any-return]  # numpy types a record as Any
-        at += 1
-    return None
 
 
 def _first_of_each(ids: Ids, bodies: Bodies) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -23,11 +23,11 @@ class Identity(msgspec.Struct, frozen=True):
 def identity(directory: Path, files: Files | None = None) -> Identity:
     """Read the identity in `directory`, or make one."""
     path = directory / "sequencer.json"
-    if path.exists():
-        return read_state(path, Identity, "restore it from a backup; without it, stores take"
-                          " repeats for new")
-    made = Identity(secrets.token_hex(8), (secrets.randbits(64), secrets.randbits(64)))
     files = files or Files()
+    if path.exists():
+        return read_state(files, path, Identity, "restore it from a backup; without it, stores take"
+                          " repeats for new")[0]
+    made = Identity(secrets.token_hex(8), (secrets.randbits(64), secrets.randbits(64)))
     make_directory(files, directory)
     write_state(files, path, made)
     return made

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
 
 import msgspec
 
@@ -14,25 +14,21 @@ from tracker.spool.reader import Record, SpoolReader
 _READ_RECORDS = 2_000
 _READ_BYTES = 8 << 20
 _FEW = 200  # events
+_IDLE_SHARE, _BUSY_SHARE = 0.3, 0.5  # of the longest wait
 
 
-class Taken(NamedTuple):
-    """One spool record; `hit` is None when its bytes are no hit."""
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """One spool record; `hit` is None when its bytes are no hit.
+
+    `events`  how many were accepted with it
+    `bytes`   about what they come to as rows: each repeats what the head says
+    """
 
     spool_id: str
     record: Record
     hit: Hit | None
-
-    @property
-    def events(self) -> int:
-        """How many events were accepted with it."""
-        return self.hit.events if self.hit else 1
-
-    @property
-    def bytes(self) -> int:
-        """About what its events come to as rows: each repeats what the head says."""
-        heads = len(self.hit.head) * (self.hit.events - 1) if self.hit else 0
-        return len(self.record.data) + max(heads, 0)
+    events: int
+    bytes: int
 
 
 class Pending:
@@ -61,34 +57,32 @@ class Pending:
         """Most records and bytes to read at once."""
         return _READ_RECORDS, _READ_BYTES
 
-    def add(self, reader: SpoolReader, records: Sequence[Record]) -> int:
-        """Queue records of one spool; gives back when the last of them was received, or 0."""
+    def add(self, reader: SpoolReader, records: Sequence[Record]) -> None:
+        """Queue records of one spool."""
         if not self._taken:
             self._since = time.monotonic()
-        received = 0
-        for record in records:
-            taken = Taken(reader.spool_id, record, _hit(record.data))
+        for taken in map(partial(_taken, reader.spool_id), records):
             self._taken.append(taken)
             self.events += taken.events
             self.bytes += taken.bytes
-            received = taken.hit.received if taken.hit else received
-        return received
 
-    def is_due(self, *, flushing: bool) -> bool:
-        """Whether a batch is to be sealed now."""
+    def is_due(self, *, flushing: bool, idle: bool = False) -> bool:
+        """Whether a batch is to be sealed now; `idle`: a store has nothing else to land."""
         return bool(self._taken) and (
             flushing
             or self.events >= self._settings.rows
             or self.bytes >= self._settings.bytes
-            or time.monotonic() - self._since >= self._patience())
+            or time.monotonic() - self._since >= self._patience(idle))
 
-    def _patience(self) -> float:
+    def _patience(self, idle: bool) -> float:
         """Seconds to wait for more: an insert costs about 60 ms of CPU, however small it is."""
         longest = self._settings.linger_seconds
-        return longest if self.events < _FEW else longest / 2
+        return longest * (1.0 if self.events < _FEW else _IDLE_SHARE if idle else _BUSY_SHARE)
 
     def take(self) -> list[Taken]:
         """The first of them that fit into a batch, at least one; they stay queued."""
+        if self.events <= self._settings.rows_behind and self.bytes <= self._settings.bytes:
+            return list(self._taken)
         chosen: list[Taken] = []
         events = size = 0
         for taken in self._taken:
@@ -101,14 +95,22 @@ class Pending:
 
     def drop(self, count: int) -> None:
         """Forget the first `count`: they are sealed."""
+        if count == len(self._taken):
+            self._taken.clear()
+            self.events = self.bytes = 0
+            return
         for _ in range(count):
             taken = self._taken.popleft()
             self.events -= taken.events
             self.bytes -= taken.bytes
 
 
-def _hit(data: bytes) -> Hit | None:
+def _taken(spool_id: str, record: Record) -> Taken:
+    size = len(record.data)
     try:
-        return decode_hit(data)
+        hit = decode_hit(record.data)
     except msgspec.DecodeError:
-        return None
+        return Taken(spool_id, record, None, 1, size)
+    if hit.events > 1:
+        size += len(hit.head) * (hit.events - 1)
+    return Taken(spool_id, record, hit, hit.events, size)

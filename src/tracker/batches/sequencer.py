@@ -21,6 +21,7 @@ from tracker.errors import SpoolUnavailable
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
+from tracker.spool.mark import Mark
 from tracker.spool.reader import Record, SpoolReader
 
 _IDLE_SECONDS = 0.02
@@ -36,12 +37,16 @@ class _Source:
 
     reader: SpoolReader
     events: int  # read, counted as the writer counts
-    seen: int = 0  # all that was acknowledged up to then (ns since 1970) is read
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Flush:
-    asked: int
+    """Answered when every spool is read up to `marks`, which are taken at the next step.
+
+    No clock tells what was acknowledged before the flush: clocks are set back.
+    """
+
+    marks: dict[str, Mark] | None = None
     done: Future[int] = field(default_factory=Future)
 
 
@@ -50,8 +55,9 @@ class Sequencer:
 
     def __init__(
         self, sequencer: str, spools: Path, files: BatchFiles, gate: EidGate, dead: DeadLetters,
-        refinery: Refinery, settings: BatchSettings, versions: dict[str, str],
+        refinery: Refinery, settings: BatchSettings, versions: Callable[[], dict[str, str]],
         *, on_sealed: Callable[[Manifest], None], on_disk_error: Callable[[OSError], None],
+        is_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = time.time_ns, disk: Files | None = None,
     ) -> None:
         self.counts = SequencerCounts()
@@ -67,6 +73,7 @@ class Sequencer:
         self._versions = versions
         self._on_sealed = on_sealed
         self._on_disk_error = on_disk_error
+        self._is_idle = is_idle
         self._clock = clock
         self._disk = disk or Files()
         self._sources: dict[str, _Source] = {}
@@ -97,19 +104,28 @@ class Sequencer:
 
     def flush(self) -> Future[int]:
         """Seal all that is acknowledged now; gives the number of the newest batch then."""
-        flush = _Flush(self._clock())
+        flush = _Flush()
         with self._lock:
             self._flushes.append(flush)
         return flush.done
 
     def step(self) -> bool:
-        """Look at all spools once and seal if it is time; true if there was anything to read."""
+        """Look at all spools once and seal a batch if it is time; true if it did anything.
+
+        What a full batch leaves over is not sealed before the spools were read again: an insert
+        of a few rows costs nearly as much as a full one.
+        """
         self._find_spools()
+        for flush in self._flushes:
+            if flush.marks is None:
+                flush.marks = {name: source.reader.published()
+                               for name, source in self._sources.items()}
         found = self._gather()
-        while self.pending.is_due(flushing=bool(self._flushes)):
+        due = self.pending.is_due(flushing=bool(self._flushes), idle=self._is_idle())
+        if due:
             self._seal()
         self._answer_flushes()
-        return found
+        return found or due
 
     def _find_spools(self) -> None:
         """Open new spool directories, those of workers no longer configured too."""
@@ -142,16 +158,16 @@ class Sequencer:
         found = False
         for source in self._sources.values():
             while self.pending.has_room():
-                looked, published = self._clock(), source.reader.published()
+                published = source.reader.published()
                 records = self._read(source.reader)
                 if records is None:
                     break
                 if not records:
-                    source.seen, source.events = max(source.seen, looked), published.events
+                    source.events = published.events
                     break
                 found = True
                 before = self.pending.events
-                source.seen = max(source.seen, self.pending.add(source.reader, records))
+                self.pending.add(source.reader, records)
                 source.events += self.pending.events - before
         return found
 
@@ -208,7 +224,7 @@ class Sequencer:
             self._settings.partitions,
             lambda spools, counts: Manifest(
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
-                sealed_at=self._clock(), spools=spools, versions=self._versions, **counts))
+                sealed_at=self._clock(), spools=spools, versions=self._versions(), **counts))
         self.counts.refine.observe(time.monotonic() - started)
         return sealing
 
@@ -230,13 +246,15 @@ class Sequencer:
         return True
 
     def _answer_flushes(self) -> None:
-        """Answer those whose every hit is sealed: each spool was read to a later point."""
+        """Answer those whose every hit is sealed: each spool was read that far."""
         if not self._flushes or self.pending:
             return
-        seen = min((source.seen for source in self._sources.values()), default=self._clock())
         with self._lock:
-            done = [flush for flush in self._flushes if flush.asked <= seen]
-            self._flushes = [flush for flush in self._flushes if flush.asked > seen]
+            done = [flush for flush in self._flushes if self._is_read(flush.marks)]
+            self._flushes = [flush for flush in self._flushes if flush not in done]
         for flush in done:
             flush.done.set_result(self._files.newest.n if self._files.newest else 0)
 
+    def _is_read(self, marks: dict[str, Mark] | None) -> bool:
+        return marks is not None and all(self._sources[name].reader.has_passed(mark)
+                                         for name, mark in marks.items())

@@ -6,7 +6,8 @@ import ssl
 import stat
 from pathlib import Path
 
-from tracker.errors import ExtraMissing
+from tracker.errors import ExtraMissing, TrackerError
+from tracker.jurisdictions import with_file
 from tracker.settings import Listener, Settings
 
 _SEGMENTS = 4
@@ -23,6 +24,15 @@ def refusals(settings: Settings) -> list[str]:
         extra = _EXTRAS.get(store.service)
         if extra is not None and importlib.util.find_spec(store.service) is None:
             reasons.append(str(ExtraMissing(f'Notify: service "{store.service}"', extra)))
+    if settings.geo is not None and not settings.geo.files \
+            and importlib.util.find_spec("iptocc") is None:
+        reasons.append(f'{ExtraMissing("UseGeoIP without a file", "geoip")}; or name a file in'
+                       " GeoIPFiles")
+    if settings.jurisdictions is not None:
+        try:
+            with_file(settings.jurisdictions)
+        except TrackerError as error:
+            reasons.append(f"Jurisdictions: {error}")
     reasons += _certificate_reasons(settings)
     spool = settings.spool
     least = _SEGMENTS * settings.workers * spool.segment_bytes
@@ -45,6 +55,9 @@ def notes(settings: Settings) -> list[str]:
     static = settings.intake.static_directory
     if static is not None and not static.exists():
         lines.append(f"StaticDirectory: {static} does not exist; no files are served")
+    lines += [f"UseGeoIP: {file.path} does not exist; places are looked up in it once it does"
+              for file in (settings.geo.files if settings.geo is not None else ())
+              if not file.path.exists()]
     return lines
 
 
@@ -57,6 +70,9 @@ def report(settings: Settings) -> str:
     lines.append("query    off" if query.port is None else
                  f"query    http://{query.host}:{query.port}"
                  + (" with a password" if query.password else ""))
+    if settings.geo is not None:
+        files = ", ".join(str(file.path) for file in settings.geo.files)
+        lines.append(f"places   {files or 'countries, as the registries assigned addresses'}")
     lines += [f"service  {state.key} {state.service}: {_filled(state.says, settings)}"
               for state in settings.services]
     lines += [f"warning  {line}" for line in notes(settings)]

@@ -146,7 +146,8 @@ KEYS: tuple[Key, ...] = (
     # Requests
     Key("ApiVersion", Form.INTEGER, _INTAKE.api_version, "The `v1` in paths.", least=0),
     Key("AllowOrigin", Form.TEXT, _INTAKE.allow_origin, "Origin that scripts may send from."),
-    Key("Domains", Form.TEXTS, (), "Hosts that redirects may lead to."),
+    Key("Domains", Form.TEXTS, (), "Hosts that redirects may lead to, and short links not:"
+        " they can be linked to directly."),
     Key("DefaultRedirect", Form.TEXT, "", "Where a redirect without target leads."),
     Key("StaticDirectory", Form.TEXT, "", "Files to serve; empty is none."),
     _ours("TrustedProxies", Form.TEXTS, (), "Networks (CIDR) whose word on the client's address and"
@@ -178,10 +179,22 @@ KEYS: tuple[Key, ...] = (
           keys=CURRENCY_KEYS),
     Key("UseRegionDescriptions", Form.FLAG, _REFINE.region_descriptions, "Keep region and city."),
     Key("AccountHashMixer", Form.TEXT, "", "With it set, `acct` must match the host."),
+    # Places
+    Key("UseGeoIP", Form.FLAG, False, "Look up where an address is, for what the client does not"
+        " say; without a file only its country."),
+    _ours("GeoIPFiles", Form.TEXTS, (), "Files of places: `.mmdb`, IP2Location's `.BIN` and `.CSV`,"
+          " or either in a zip. Of two with IPv4 (or IPv6) the first has it all."),
+    Key("IPv4GeoIPZip", Form.TEXT, "", "IP2Location's CSV (DB1 to DB11) for IPv4, in a zip."),
+    Key("IPv6GeoIPZip", Form.TEXT, "", "The same for IPv6."),
+    Key("IPv4GeoIPCSVDest", Form.TEXT, "", "Name of the CSV in IPv4GeoIPZip; empty is the first."),
+    Key("IPv6GeoIPCSVDest", Form.TEXT, "", "Name of the CSV in IPv6GeoIPZip; empty is the first."),
+    Key("GeoIPVersion", Form.INTEGER, 0, "Another number reads the files anew, which otherwise"
+        " happens when one changes.", least=0),
     # Privacy
     Key("UseRemoveIP", Form.FLAG, False, "Keep a hash that changes daily instead of each IP."),
     Key("PrefixPrivateHash", Form.TEXT, "", "Key of the hashes of e-mail, phone and user name;"
         " empty is a random one, made once in the data directory."),
+    _ours("Jurisdictions", Form.TEXT, "", "File that changes the list of laws at `/ppi/jds`."),
     _ours("LegacyHashes", Form.FLAG, False,
           "Make these hashes as the original (SHA-1), to join old data."),
     Key("Debug", Form.FLAG, False, "Log more, and errors with their traceback."),
@@ -189,12 +202,6 @@ KEYS: tuple[Key, ...] = (
     *(_later(name, Form.ANY, default, about) for name, default, about in (
         ("CFlagsMarketing", 0, "Consent that Facebook needs."),
         ("CFlagsIgnore", False, "Forward to Facebook without consent."),
-        ("UseGeoIP", False, "Look up where an address is."),
-        ("GeoIPVersion", 0, "Version of the GeoIP data."),
-        ("IPv4GeoIPZip", "", "GeoIP data."),
-        ("IPv6GeoIPZip", "", "GeoIP data."),
-        ("IPv4GeoIPCSVDest", "", "GeoIP data."),
-        ("IPv6GeoIPCSVDest", "", "GeoIP data."),
         ("HealthCheckInterval", 300, "Seconds between exports of DuckDB."),
         ("InactivityTimeoutSeconds", 0, "Export of DuckDB when idle."),
         ("MaxShardSizeBytes", 104857600, "Size of an export of DuckDB."),
@@ -232,7 +239,7 @@ PORT_KEYS: tuple[str, ...] = ("ProxyExceptHTTP", "ProxyPortTLS", "ProxyPort")
 HINTS: dict[str, str] = {
     "host": "ProxyExceptHTTP", "port": "ProxyExceptHTTP", "type": "Service",
     "maxbatchtime": "BatchFlushInterval", "letsencryptdomains": "Domains",
-    "ratelimitperday": "ProxyDailyLimit", "geoipdatabase": "IPv4GeoIPZip",
+    "ratelimitperday": "ProxyDailyLimit", "geoipdatabase": "GeoIPFiles",
     "anonymizeip": "UseRemoveIP", "dataretentiondays": "Prune",
 }
 """Names that older notes print but nothing ever read, with the key that does what they promise."""

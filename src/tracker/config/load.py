@@ -22,6 +22,8 @@ from tracker.money import currency_code
 from tracker.settings import (
     BatchSettings,
     DoorSettings,
+    GeoFile,
+    GeoSettings,
     IntakeSettings,
     Listener,
     Network,
@@ -126,6 +128,8 @@ def _build(tree: Mapping[str, object], path: Path | None, reader: Reader) -> Set
         batches=_batches(given, services),
         stores=services.stores,
         query=_query(given),
+        geo=_geo(given, directory) if given.flag("UseGeoIP") else None,
+        jurisdictions=directory / own if (own := given.text("Jurisdictions")) else None,
         tls_certificate=certificate,
         tls_key=key,
         services=services.states,
@@ -307,6 +311,15 @@ def _rate(code: str, rate: object) -> Decimal:
         raise ConfigError(f"Currency.Rates.{code}: {rate} is no rate; write what one {code} is in"
                           ' Base, such as "0.92"')
     return value
+
+
+def _geo(given: _Given, directory: Path) -> GeoSettings:
+    """The files of the original's keys, then ours."""
+    zips = tuple(
+        GeoFile(directory / path, given.text(f"{version}GeoIPCSVDest"), v6=version == "IPv6")
+        for version in ("IPv4", "IPv6") if (path := given.text(f"{version}GeoIPZip")))
+    others = tuple(GeoFile(directory / path) for path in given.texts("GeoIPFiles"))
+    return GeoSettings(zips + others, given.integer("GeoIPVersion"))
 
 
 def _batches(given: _Given, services: Services) -> BatchSettings:

@@ -11,7 +11,7 @@ from tracker.batch import Batch
 from tracker.batches.deadletters import DeadLetters, RefusedRow
 from tracker.batches.files import BatchFiles
 from tracker.delivery.cursor import Cursor
-from tracker.errors import BatchRefused, StoreDamaged
+from tracker.errors import BatchDamaged, BatchRefused, StoreDamaged
 from tracker.metrics import StoreCounts, StoreState
 from tracker.stores.base import Store
 
@@ -120,10 +120,16 @@ class Courier:
             self.store.check()
 
     def _load(self, n: int) -> Batch | None:
-        """Batch `n`; None when its rows are gone."""
+        """Batch `n`; None when its rows are gone, or are not those that were sealed."""
         try:
             return self._files.load(n)
         except FileNotFoundError:
+            return None
+        except BatchDamaged as error:
+            path = self._files.arrow_path(n)
+            log.error("a batch is damaged and lands not: its store has a gap",  # noqa: TRY400
+                      store=self.store.name, error=str(error), kept=f"{path.name}.damaged")
+            self._dead.keep_damaged(path)
             return None
 
     def _land(self, batch: Batch) -> None:

@@ -38,9 +38,12 @@ class Cursor:
         self._path = path
         self._files = files or Files()
         self._lock = threading.Lock()
+        self.was_damaged = False
         if path.exists():
-            self.position = read_state(path, Position, "delete it, and all batches that are still"
-                                      " kept are landed again; the store skips what it has")
+            self.position, whole = read_state(
+                self._files, path, Position, "delete it, and all batches that are still kept are"
+                " landed again; the store skips what it has")
+            self.was_damaged = not whole
             if self.position.sequencer == sequencer:
                 self._files.sync_directory(path.parent)  # rows that landed are deleted by it
                 return

@@ -1,6 +1,7 @@
 """What the store process tells the others: its counters, and how far each store has come."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tracker.batches.files import BatchFiles
@@ -28,6 +29,7 @@ class Report:
     files: BatchFiles
     gate: EidGate
     retention: Retention
+    logins: Callable[[], dict[str, int]] = dict
     _before: LandingCounts = field(default_factory=LandingCounts)
 
     def __post_init__(self) -> None:
@@ -55,10 +57,13 @@ class Report:
     def _counts(self) -> LandingCounts:
         counts = self.sequencer.counts
         counts.eid_evictions = self.gate.evicted
+        counts.damaged = len(self.files.damaged) + len(self.gate.damaged) + sum(
+            courier.cursor.was_damaged for courier in self.couriers)
         counts.corrupt = sum(reader.corrupt for reader in self.sequencer.readers)
         counts.torn = sum(reader.torn for reader in self.sequencer.readers)
         return LandingCounts(
-            counts, {courier.store.name: courier.counts for courier in self.couriers})
+            counts, {courier.store.name: courier.counts for courier in self.couriers},
+            self.logins())
 
     def _accounting(self) -> Accounting:
         totals = self.files.totals

@@ -14,22 +14,14 @@ from tracker.door.framing import (
     content_length,
     without_upgrade,
 )
-from tracker.door.refusals import LINE_BYTES, LINGER_SECONDS
+from tracker.door.refusals import AHEAD_BYTES, BODY_STEP, JUDGED_BYTES, LINE_BYTES, LINGER_SECONDS
 from tracker.door.state import BODY, DRAIN, GONE, HEAD, READY, SPOOL, State
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Accepted, Answer, Request
+from tracker.routes import WEBSOCKET
 
 if TYPE_CHECKING:
     from tracker.door.door import Door
-
-AHEAD_BYTES = 64 << 10
-"""What a client may send ahead of its answer before its socket is read no more."""
-
-JUDGED_BYTES = 2 << 10
-"""What is no request is refused as soon as this much has come, not at the end of its head."""
-
-BODY_STEP = 16 << 10
-"""How much of a body must come within `body_seconds`, and again within the next ones."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -125,7 +117,7 @@ class Connection(asyncio.Protocol):
             words = data.split(b" ", 2)
             if (len(words) == 3 and words[2].startswith(b"HTTP/1.1\r\n")
                     and b"\r" not in words[1] and b"\n" not in words[1]):
-                route = door.route(words[1])
+                route = door.route(words[1], words[2])
                 framing = door.framing
                 if route is not None and framing.judge(data) is WHOLE:
                     self._http10 = False
@@ -208,7 +200,7 @@ class Connection(asyncio.Protocol):
         self._searched = 0
         self.age = 0.0
         words = self._buffer[:self._buffer.find(b"\r\n")].split(b" ")
-        route = self._door.route(words[1]) if len(words) == 3 else None
+        route = self._door.route(words[1], self._buffer[:end]) if len(words) == 3 else None
         self._route = route or ""
         if end > self._door.settings.header_bytes or sum(map(len, words)) > LINE_BYTES:
             self._refuse_head()
@@ -240,9 +232,21 @@ class Connection(asyncio.Protocol):
         if verdict is WHOLE:
             self._accept(route, method, target, head, whole)
         elif verdict is UPGRADE:
-            self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
+            if route == WEBSOCKET and not length and not self._http10:
+                self._open_websocket(
+                    Request(method, target, head, b"", self._peer, self._secure))
+            else:
+                self._buffer = without_upgrade(head) + whole[end + 2:] + self._buffer
         else:
             self._refuse(refusals.malformed())
+
+    def _open_websocket(self, request: Request) -> None:
+        data, self._buffer = self._buffer, b""
+        if self.transport is not None:
+            try:
+                self._door.upgrade(self, self.transport, request, data)
+            except RequestRefused as error:
+                self._refuse(error, request.head)
 
     def _wait_for_head(self) -> None:
         if self._searched < JUDGED_BYTES and \

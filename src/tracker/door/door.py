@@ -9,11 +9,14 @@ import structlog
 from tracker.door.connection import Connection
 from tracker.door.framing import Framing
 from tracker.door.handover import Application
+from tracker.door.handshake import shake_hands
 from tracker.door.refusals import LINE_BYTES
+from tracker.door.state import GONE
+from tracker.door.websocket import WebSocket
 from tracker.errors import RequestRefused, SpoolUnavailable
-from tracker.intake import Answer, Intake
+from tracker.intake import Answer, Intake, Request
 from tracker.metrics import DoorCounts
-from tracker.routes import TRACKING_ROUTES, RouteMap
+from tracker.routes import TRACKING_ROUTES, WEBSOCKET, RouteMap
 from tracker.settings import DoorSettings
 from tracker.spool.writer import Spool
 
@@ -27,6 +30,9 @@ TURN_SECONDS = 1.0
 """How long until the sweep comes to the same connection again, at most."""
 
 RETRY = (b"retry-after", b"1")
+
+SHORT = "short"
+"""What short URLs are counted under, beside the names of tracking routes."""
 
 log = structlog.get_logger("tracker.door")
 
@@ -70,6 +76,10 @@ class Door:
         self.short_bytes = min(LINE_BYTES, settings.header_bytes, settings.body_bytes)
         self.framing = Framing()
         self.accept = intake.accept
+        self.streams = intake.streams
+        self._open_stream = intake.open_stream
+        self.soon = loop.call_soon
+        self.links = intake.links
         self._refusal = intake.refusal
         self.stopping = False
         self.date = http_date()  # of answers; the sweep keeps it right
@@ -78,10 +88,13 @@ class Door:
         self.entered = 0
         self.errors = 0
         self.hits = 0
+        self.websockets = 0
+        self.messages = 0
         self.requests: dict[tuple[str, int], int] = {}
         self._routes = RouteMap(api_version)
-        self._names = {line.route: line.name for line in TRACKING_ROUTES}
-        self._exact = {line.path(api_version).encode(): line.name for line in TRACKING_ROUTES}
+        self._names = {line.route: line.name for line in TRACKING_ROUTES if not line.shared}
+        self._exact = {line.path(api_version).encode(): line.name for line in TRACKING_ROUTES
+                       if not line.shared}
         self._loop = loop
         self._spokes: list[set[Swept]] = [set() for _ in range(SPOKES)]
         self._next = 0
@@ -98,13 +111,20 @@ class Door:
 
     # Requests.
 
-    def route(self, target: bytes) -> str | None:
-        """The name of the tracking route of a raw target."""
+    def route(self, target: bytes, head: bytes) -> str | None:
+        """The name of the tracking route of a raw target; that of short URLs where it is one.
+
+        `head` holds the header lines, which name the host. One of which clicks are limited is
+        left to the application, as its clicks are counted elsewhere.
+        """
         name = self._exact.get(target)
         if name is not None:
             return name
         found = self._routes.find(target.partition(b"?")[0])
-        return None if found is None else self._names[found[0]]
+        if found is not None:
+            return self._names.get(found[0])
+        link = self.links.find(target, head)
+        return None if link is None or link.limited else SHORT
 
     def count(self, route: str, status: int) -> None:
         """Count one answer."""
@@ -191,12 +211,34 @@ class Door:
             spoke.remove(connection)
             self._open -= 1
 
+    def upgrade(self, connection: Connection, transport: asyncio.Transport, request: Request,
+                data: bytes) -> None:
+        """Let a connection go on as the WebSocket that it asks for; `data` came behind the head.
+
+        Raises `RequestRefused` for a request that is no handshake.
+        """
+        stream = self._open_stream(request)
+        protocol = shake_hands(request.head, stream.cookies, self.settings.body_bytes)
+        self.count(WEBSOCKET, 101)
+        self.received += len(request.head)
+        self.websockets += 1
+        connection.state = GONE
+        self.let_go(connection)
+        websocket = WebSocket(self, stream, protocol, transport)
+        transport.set_protocol(websocket)
+        transport.resume_reading()
+        websocket.begin(data)
+
+    def let_go(self, connection: Swept) -> None:
+        """The connection goes on under another protocol, which enters in its place."""
+        self.leave(connection)
+        self.entered -= 1
+
     def hand_over(self, connection: Connection, transport: asyncio.Transport, data: bytes,
                   recorded: bool) -> None:
         """Let the application have a connection, with the bytes that the door has read of it."""
         assert self._application is not None
-        self.leave(connection)
-        self.entered -= 1  # it enters again, as the application's
+        self.let_go(connection)
         protocol = self._application.protocol(self, recorded)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
@@ -239,5 +281,6 @@ class Door:
         """The counters so far; `events` is what the spool made durable."""
         return DoorCounts(self.entered, self.hits, events, self.received, self.errors,
                           {f"{route or 'other'} {status}": count
-                           for (route, status), count in self.requests.items()})
+                           for (route, status), count in self.requests.items()},
+                          self.websockets, self.messages)
 

@@ -5,6 +5,15 @@ from tracker.errors import RequestRefused
 LINE_BYTES = 16 << 10
 """The longest request line; what is no longer in all may take the short way."""
 
+AHEAD_BYTES = 64 << 10
+"""What a client may send ahead of its answer before its socket is read no more."""
+
+JUDGED_BYTES = 2 << 10
+"""What is no request is refused as soon as this much has come, not at the end of its head."""
+
+BODY_STEP = 16 << 10
+"""How much of a body must come within `body_seconds`, and again within the next ones."""
+
 LINGER_SECONDS = 2.0
 """How long what a refused client still sends is read and dropped, so that it gets its answer."""
 

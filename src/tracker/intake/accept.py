@@ -7,17 +7,19 @@ from collections.abc import Callable
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.hit import BATCHES, Hit, Route, Shape, encode_hit
 from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
-from tracker.intake.body import EMPTY, Body, BodyReader, is_utf8
-from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, Head
+from tracker.intake.body import EMPTY, Body, BodyReader, hold_repetition, is_utf8
+from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.payments import Payments
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
+from tracker.intake.stream import Stream, Streams
 from tracker.intake.ticks import Ticks
+from tracker.registry.book import Links, NoLinks
 from tracker.routes import METHODS, RouteMap
 from tracker.settings import IntakeSettings
 
@@ -26,30 +28,31 @@ SHORT_BYTES = 8_192  # a body up to here cannot hold more keys than any sensible
 REDIRECTS = frozenset({Route.RDR, Route.XRDR})
 
 KEPT_HEADS = 2_048
-KEPT_BYTES = 2 << 10  # longer heads are not remembered
-
-REPEATED_BYTES = 64 << 20
-"""What a head may come to when each event of a batch takes over what it says."""
 
 
 class Intake:
     """Accepts or refuses tracking requests; knows no socket and no disk."""
 
     def __init__(self, settings: IntakeSettings, tail: bytes,
-                 clock: Callable[[], int] = time.time_ns) -> None:
+                 clock: Callable[[], int] = time.time_ns, links: Links | None = None) -> None:
         self._settings = settings
         self._ticks = Ticks(tail, clock)
         self._routes = RouteMap(settings.api_version)
         self._bodies = BodyReader(settings)
         self._payments = Payments(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
-        self._redirects = Redirects(settings.domains, settings.default_redirect)
+        self.links: Links = NoLinks() if links is None else links
+        self._redirects = Redirects(settings.domains, settings.default_redirect,
+                                    self.links.leads_to)
         self._book = AnswerBook(settings.allow_origin)
-        self._plain_target = f"/tr/v{settings.api_version}/tr/".encode()
+        self.streams = Streams(self._bodies, self._ticks, self._book, settings.ignore_query_key)
+        self._prefix = f"/tr/v{settings.api_version}/".encode()
+        self._plain_target = self._prefix + b"tr/"
         self._turning = self._turning_fields()
         special = b"|".join((b"cookie", *CREDENTIALS, *self._turning))
         self._has_special_field = re.compile(rb"\n(?:%b)[ \t]*:" % special).search
         self._kept: dict[bytes, bytes | None] = {}
+        self._heads = Heads()
         self._openers = settings.json_depth
         self._short = min(SHORT_BYTES, 4 * settings.keys_per_event, settings.body_bytes)
 
@@ -118,10 +121,15 @@ class Intake:
 
     def _accept_any(self, request: Request) -> Accepted | Answer:
         """Every case, step by step."""
+        if not request.target.startswith(self._prefix):
+            return self._follow(request)
         arrival = self._arrival(request)
         answers = self._answers(arrival)
         if request.method == b"OPTIONS":
             return answers.preflight
+        if arrival.route is Route.WS:
+            raise RequestRefused(426, "upgrade_required", "This path is a WebSocket's: open it with"
+                                 " a WebSocket client, or send events to /tr/ by POST.")
         location = b""
         if arrival.route in REDIRECTS:
             target = values.redirect_target(arrival.rest, arrival.query)
@@ -129,16 +137,28 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
+        if arrival.route is Route.AGREE and body.shape in BATCHES:
+            raise RequestRefused(400, "not_one_agreement",
+                                 "An agreement is one JSON object; send each by itself.")
         if arrival.route is Route.LTV:
             body = self._payments.check(body, self._link(arrival))
-        _hold_repetition(body.size, len(request.head))
+        hold_repetition(body.size, len(request.head))
         received, hit_id = self._ticks.take(body.size)
         reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
-                  arrival.head.scrubbed(), body.data, body.shape, body.size - len(body.refused),
+                  arrival.line + arrival.head.scrubbed(), body.data, body.shape,
+                  body.size - len(body.refused),
                   tuple([event.index for event in body.refused]), request.secure)
         answer = reply.answer(answers, request.secure)
         return Accepted(encode_hit(hit), answer, hit.events, arrival.route is Route.PUB)
+
+    def open_stream(self, request: Request) -> Stream:
+        """The stream of a WebSocket's handshake, whose form is for the door to judge.
+
+        Raises `RequestRefused`.
+        """
+        arrival = self._arrival(request)
+        return self.streams.open(arrival, self._address(request, arrival), request.secure)
 
     def _arrival(self, request: Request) -> Arrival:
         path, _, query = request.target.partition(b"?")
@@ -149,8 +169,37 @@ class Intake:
             raise RequestRefused(405, "method_not_allowed", f"Tracking routes take {ALLOWED}.")
         most = self._settings.keys_per_event
         if query.count(b"&") >= most or path.count(b"/") > 2 * most:
-            raise RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")
-        return Arrival(request.method, *found, query, Head(request.head))
+            raise too_many_keys(most)
+        line, feed, fields = request.head.partition(b"\n")
+        return Arrival(request.method, *found, query, line, self._heads.of(feed + fields))
+
+    def _follow(self, request: Request) -> Accepted | Answer:
+        """A short URL: the click is a hit that says what the link does."""
+        link = self.links.find(request.target, request.head)
+        if link is None:
+            raise RequestRefused(404, "not_found", "There is nothing at this path.")
+        if request.method not in METHODS:
+            raise RequestRefused(405, "method_not_allowed", f"Short URLs take {ALLOWED}.")
+        query = request.target.partition(b"?")[2]
+        if query.count(b"&") >= self._settings.keys_per_event:
+            raise too_many_keys(self._settings.keys_per_event)
+        line, feed, fields = request.head.partition(b"\n")
+        arrival = Arrival(request.method, Route.SHORT, b"", query, line,
+                          self._heads.of(feed + fields))
+        answers = self._answers(arrival)
+        if request.method == b"OPTIONS":
+            return answers.preflight
+        received, hit_id = self._ticks.take(1)
+        if link.expires is not None and received >= link.expires * 1_000_000:
+            raise RequestRefused(410, "link_expired", "This short URL has expired.")
+        location = link.to(query)
+        if request.method == b"HEAD":
+            return answers.redirect(location).without_body()
+        body = Body(link.body, Shape.OBJECT, [], [])
+        hit = Hit(hit_id, received, Route.SHORT, self._address(request, arrival),
+                  line + arrival.head.scrubbed(), link.body, Shape.OBJECT, 1, (), request.secure)
+        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
+        return Accepted(encode_hit(hit), reply.answer(answers, request.secure), 1)
 
     def _answers(self, arrival: Arrival) -> Answers:
         if not self._book.by_origin:
@@ -196,6 +245,14 @@ class Intake:
         """What lets scripts of `origin` read an answer; b"" is no origin."""
         return (self._book.of(origin) if self._book.by_origin else self._book.any).cors
 
+    def stamp(self, events: int) -> tuple[int, bytes]:
+        """Time and id of a hit of our own."""
+        return self._ticks.take(events)
+
+    def preflight(self, origin: bytes) -> Headers:
+        """What a browser is told that asks, for scripts of `origin`, what it may send."""
+        return (self._book.of(origin) if self._book.by_origin else self._book.any).preflight.headers
+
     def client_address(self, peer: str, head: bytes) -> str:
         """Whose request it is, behind trusted proxies too."""
         address, trusted = self._addresses.of_peer(peer)
@@ -210,10 +267,6 @@ class Intake:
         return answer.without_body() if head.startswith(b"HEAD ") else answer
 
 
-def _hold_repetition(events: int, head_bytes: int) -> None:
-    """A small body must not become gigabytes of rows by way of a long head."""
-    if events * head_bytes > REPEATED_BYTES:
-        raise RequestRefused(
-            413, "head_too_large_for_batch", f"Each event takes over what the head says: {events}"
-            f" events times {head_bytes} bytes is more than {REPEATED_BYTES}; send fewer events at"
-            " once, or shorter headers and cookies.")
+def too_many_keys(most: int) -> RequestRefused:
+    """The path or the query has more than `most` values."""
+    return RequestRefused(400, "too_many_keys", f"The URL names more than {most} values.")

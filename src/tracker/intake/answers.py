@@ -24,6 +24,8 @@ PREFLIGHT: Headers = (
 EXTRA: dict[int, Headers] = {
     405: (ALLOW,),
     415: ((b"accept-encoding", SUPPORTED.encode()),),
+    426: ((b"upgrade", b"websocket"), (b"connection", b"upgrade"),
+          (b"sec-websocket-version", b"13")),
 }
 """What a refusal of this status says besides the reason."""
 
@@ -59,6 +61,8 @@ class AnswerBook:
         origins = [part.strip().rstrip("/") for part in allow_origin.split(",") if part.strip()]
         self.by_origin = bool(origins) and "*" not in origins
         """Whether answers differ by the Origin of the request."""
+        self.open = "*" in origins
+        """Whether pages of any origin may read them."""
         self._listed: dict[bytes, Answers] = {}
         if not self.by_origin:
             # With "*", browsers refuse credentials, so none are offered.

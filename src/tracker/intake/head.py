@@ -10,6 +10,7 @@ ADDRESS_FIELDS = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"cf-connectin
 """Where a trusted proxy says whose request it is, the most trustworthy first."""
 
 CREDENTIALS = (b"authorization", b"proxy-authorization")
+_SECRET = frozenset({b"cookie", *CREDENTIALS})
 _READ = (b"cookie", b"content-encoding", b"content-type", b"origin", b"user",
          *CREDENTIALS, *ADDRESS_FIELDS)
 
@@ -17,15 +18,38 @@ _READ = (b"cookie", b"content-encoding", b"content-type", b"origin", b"user",
 _FIELDS = re.compile(rb"\n(%b)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)" % b"|".join(_READ)).finditer
 _COOKIES = re.compile(rb"(?:^|;)\s*(%b)\s*=\s*([^;\r\n]*)" % b"|".join(OUR_COOKIES)).findall
 
+KEPT_HEADS = 1_024
+KEPT_BYTES = 2 << 10
+"""Longer heads are not remembered."""
+
+
+class Heads:
+    """The last heads, taken apart: a page sends what it sends with one and the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, Head] = {}
+
+    def of(self, fields: bytes) -> "Head":
+        """The head of these fields, without its request line; they begin with its line feed."""
+        head = self._kept.get(fields)
+        if head is None:
+            head = Head(fields)
+            if len(fields) <= KEPT_BYTES:
+                if len(self._kept) >= KEPT_HEADS:
+                    self._kept.clear()
+                self._kept[fields] = head
+        return head
+
 
 class Head:
-    """A head taken apart once, in one pass over its text."""
+    """A head taken apart once, in one pass over its text; the request line may be missing."""
 
-    __slots__ = ("_cookies", "_fields", "raw")
+    __slots__ = ("_cookies", "_fields", "_scrubbed", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._cookies: dict[bytes, bytes] | None = None
+        self._scrubbed: bytes | None = None
         self._fields: dict[bytes, list[re.Match[bytes]]] = {}
         for field in _FIELDS(raw.lower()):
             self._fields.setdefault(field[1], []).append(field)
@@ -59,10 +83,12 @@ class Head:
 
     def scrubbed(self) -> bytes:
         """The head without Authorization, Proxy-Authorization and cookies that are not ours."""
-        fields = [field for name in (b"cookie", *CREDENTIALS)
-                  for field in self._fields.get(name, ())]
-        if not fields:
-            return self.raw
+        if self._scrubbed is None:
+            self._scrubbed = self.raw if _SECRET.isdisjoint(self._fields) else self._scrub()
+        return self._scrubbed
+
+    def _scrub(self) -> bytes:
+        fields = [field for name in _SECRET for field in self._fields.get(name, ())]
         pieces, end = [], 0
         for field in sorted(fields, key=re.Match.start):
             pieces += [self.raw[end:field.start()], self._kept(field)]

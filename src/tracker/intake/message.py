@@ -6,9 +6,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 REASONS = {
     200: b"OK", 204: b"No Content", 207: b"Multi-Status", 302: b"Found", 400: b"Bad Request",
-    404: b"Not Found", 405: b"Method Not Allowed", 408: b"Request Timeout",
+    403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed", 408: b"Request Timeout",
+    410: b"Gone",
     413: b"Content Too Large", 414: b"URI Too Long", 415: b"Unsupported Media Type",
-    429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
+    426: b"Upgrade Required", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
     500: b"Internal Server Error", 503: b"Service Unavailable",
 }
 
@@ -34,7 +35,7 @@ class Request(NamedTuple):
 class Answer:
     """One response; keeps its bytes, as most are sent many times."""
 
-    __slots__ = ("_date", "_wire", "body", "headers", "length", "status")
+    __slots__ = ("_date", "_lines", "_wire", "body", "headers", "length", "status")
 
     def __init__(self, status: int, headers: Headers = (), body: bytes = b"",
                  length: int | None = None) -> None:
@@ -42,6 +43,7 @@ class Answer:
         self.headers = headers
         self.body = body
         self.length = len(body) if length is None else length
+        self._lines = b""  # status and headers, once they were needed
         self._wire = b""  # of the most common kind: HTTP/1.1, kept alive, made at `_date`
         self._date = b""
 
@@ -54,24 +56,31 @@ class Answer:
         return self._wire
 
     def _encode(self, keep_alive: bool, http10: bool, date: bytes) -> bytes:
-        lines = [b"HTTP/1.%d %d %b" % (not http10, self.status, REASONS.get(self.status, b"-"))]
-        lines += [b"%b: %b" % header for header in self.headers]
-        lines.append(b"content-length: %d" % self.length)
-        if date:
-            lines.append(b"date: " + date)
-        if not keep_alive:
-            lines.append(b"connection: close")
-        elif http10:
-            lines.append(b"connection: keep-alive")
-        return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
+        start = b"HTTP/1.0 " if http10 else b"HTTP/1.1 "
+        dated = b"date: %b\r\n" % date if date else b""
+        kept = (b"connection: close\r\n" if not keep_alive
+                else b"connection: keep-alive\r\n" if http10 else b"")
+        return b"".join((start, self._lines or self._write(), dated, kept, b"\r\n", self.body))
+
+    def _write(self) -> bytes:
+        """The lines that are the same in every kind of response, but for the version."""
+        self._lines = b"%d %b\r\n%bcontent-length: %d\r\n" % (
+            self.status, REASONS.get(self.status, b"-"), _lines_of(self.headers), self.length)
+        return self._lines
 
     def with_headers(self, headers: Headers) -> "Answer":
         """The same answer with `headers` added."""
-        return Answer(self.status, self.headers + headers, self.body, self.length)
+        answer = Answer(self.status, self.headers + headers, self.body, self.length)
+        answer._lines = (self._lines or self._write()) + _lines_of(headers)
+        return answer
 
     def without_body(self) -> "Answer":
         """The same answer as HEAD gets it: the length of a body that is not sent."""
         return Answer(self.status, self.headers, b"", self.length)
+
+
+def _lines_of(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class Accepted(NamedTuple):

@@ -87,7 +87,8 @@ def _refuse(fault: Fault, field: str | None) -> None:
 
 
 def _of_pairs(pairs: Mapping[str, str]) -> Found | None:
-    return _first((name, value) for name, value in pairs.items() if name.lower() in _CHECKED)
+    plain = ((name.lower().removeprefix("utm_"), value) for name, value in pairs.items())
+    return _first((name, value) for name, value in plain if name in _CHECKED)
 
 
 def _checked_members(text: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:

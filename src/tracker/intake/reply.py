@@ -16,12 +16,16 @@ VISITOR_IDS = ("vid", "sid")
 
 
 class Arrival(NamedTuple):
-    """A request whose route is found. `rest` is the raw path behind the route's name."""
+    """A request whose route is found. `rest` is the raw path behind the route's name.
+
+    `line` is the request line without its line feed, with which `head` begins.
+    """
 
     method: bytes
     route: Route
     rest: bytes
     query: bytes
+    line: bytes
     head: Head
 
 
@@ -54,8 +58,14 @@ class Reply:
             answer = answers.json(200, eids if batch else eids[0])
         else:
             answer = single(route, answers, self._location)
-        cookies = () if route in SERVER_SIDE else self._cookies(secure)
+        cookies = self._consent(secure) if route is Route.AGREE else \
+            () if route in SERVER_SIDE else self._cookies(secure)
         return answer.with_headers(cookies) if cookies else answer
+
+    def _consent(self, secure: bool) -> Headers:
+        """The flags agreed to, for the events that this client sends next."""
+        text = next((text for text in self._body.events if text is not None), b"{}")
+        return visitor.consent(text, secure)
 
     def _account(self) -> dict[str, object]:
         """What became of each event of a batch of which some were refused."""
@@ -100,12 +110,15 @@ class Reply:
         return values.from_link(rest, query, self._ignore_query_key) if rest or query else {}
 
     def _ambient(self) -> Ids:
-        """The ids in a `User` header, or in a `user` cookie."""
-        head = self._arrival.head
-        text = head.first(b"user")
-        if not text and head.has(b"cookie"):
-            text = head.cookies().get(b"user", b"")
-        if not text:
-            return {}
-        plain = values.from_object(text)
-        return plain or values.from_object(unquote(text.decode("utf-8", "replace")).encode())
+        return ambient_ids(self._arrival.head)
+
+
+def ambient_ids(head: Head) -> Ids:
+    """The ids in a `User` header, or in a `user` cookie."""
+    text = head.first(b"user")
+    if not text and head.has(b"cookie"):
+        text = head.cookies().get(b"user", b"")
+    if not text:
+        return {}
+    plain = values.from_object(text)
+    return plain or values.from_object(unquote(text.decode("utf-8", "replace")).encode())

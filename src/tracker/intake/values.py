@@ -6,7 +6,7 @@ names another id than the one that is stored.
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import unquote, unquote_plus, unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
@@ -18,6 +18,12 @@ A source that names one hides those below it, whatever the value.
 """
 
 NAMES = frozenset({"vid", "sid", "eid"})
+_UTM = "utm_"
+_UTM_NAMES = frozenset({_UTM + name for name in NAMES})
+_PLAIN = frozenset({name.encode() for name in NAMES})
+_SHORT = 3
+_LENGTHS = frozenset({_SHORT, _SHORT + len(_UTM)})
+"""How long a name is that stands for an id, if it is not escaped."""
 NULL = msgspec.Raw(b"null")
 _UUID = re.compile(r"(?:urn:uuid:)?(?:([0-9a-f]{32})"
                    r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))",
@@ -77,6 +83,8 @@ def _spelt(value: Id) -> str:
 
 def pick(values: Mapping[str, str]) -> Ids:
     """The ids among values whose names may be spelt in any case; the exact one counts first."""
+    if values.keys() <= NAMES:
+        return dict(values)
     ids: Ids = {}
     for name in sorted(values, key=lambda name: (name not in NAMES, name)):
         if name.lower() in NAMES:
@@ -86,46 +94,68 @@ def pick(values: Mapping[str, str]) -> Ids:
 
 def from_link(rest: bytes, query: bytes, ignore_key: str = "") -> Ids:
     """The ids in the pairs of a path behind its route's name, and in a query, which wins."""
-    return pick(all_from_link(rest, query, ignore_key))
+    found = _path_ids(rest) if rest else {}
+    if query and not (ignore_key and _names(query, ignore_key)):
+        found = {**found, **_query_ids(query)}
+    return pick(found) if found else found
 
 
 def from_form(form: bytes) -> Ids:
     """The ids in a form."""
-    return pick(all_from_form(form))
+    return pick(_ids_of_pairs(form))
 
 
 def all_from_link(rest: bytes, query: bytes, ignore_key: str = "") -> dict[str, str]:
     """Every value in the pairs of a path behind its route's name, and in a query, which wins."""
-    return {**_path_values(rest), **_without_utm(_query_values(query, ignore_key))}
+    parts = rest.split(b"/")
+    found = {_text(name): _text(value)
+             for name, value in zip(parts[::2], parts[1::2], strict=False)}
+    if query and not (ignore_key and _names(query, ignore_key)):
+        found |= all_from_form(query)
+    return found
 
 
 def all_from_form(form: bytes) -> dict[str, str]:
-    """Every value in a form."""
-    return _query_values(form, "")
+    """Every value in a form, of one name the first."""
+    return {_plus(name): _plus(value) for name, value in reversed(_pairs(form))}
 
 
-def _path_values(rest: bytes) -> dict[str, str]:
+def _path_ids(rest: bytes) -> dict[str, str]:
     """Path pairs are split first, then decoded; of one name the last counts."""
     parts = rest.split(b"/")
-    return {_text(name): _text(value)
-            for name, value in zip(parts[::2], parts[1::2], strict=False)}
+    ids = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=False):
+        if (len(name) == _SHORT and name.lower() in _PLAIN) or b"%" in name:
+            text = _text(name)
+            if text.lower() in NAMES:
+                ids[text] = _text(value)
+    return ids
 
 
-def _without_utm(values: dict[str, str]) -> dict[str, str]:
+def _query_ids(query: bytes) -> dict[str, str]:
     """Of a link's query, `utm_vid` is `vid` too, where that is not there itself."""
-    plain = {name: value for name, value in values.items() if name[:4].lower() != "utm_"}
-    for name, value in values.items():
-        if name not in plain:
-            plain.setdefault(name[4:], value)
-    return plain
+    ids = _ids_of_pairs(query)
+    for name in [name for name in ids if len(name) > _SHORT]:
+        ids.setdefault(name[len(_UTM):], ids.pop(name))
+    return ids
 
 
-def _query_values(query: bytes, ignore_key: str) -> dict[str, str]:
-    """Of one name in a query the first counts; nothing does when `ignore_key` is there."""
-    values: dict[str, str] = {}
-    for name, value in _pairs(query):
-        values.setdefault(_plus(name), _plus(value))
-    return {} if ignore_key and ignore_key in values else values
+def _ids_of_pairs(query: bytes) -> dict[str, str]:
+    """Ids by the names they have, `utm_` included; of one name in a query the first counts."""
+    ids: dict[str, str] = {}
+    for pair in query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if (len(name) in _LENGTHS and name[-_SHORT:].lower() in _PLAIN) or b"%" in name:
+            text = _plus(name)
+            lower = text.lower()
+            if (lower in NAMES or lower in _UTM_NAMES) and text not in ids:
+                ids[text] = _plus(value)
+    return ids
+
+
+def _names(query: bytes, name: str) -> bool:
+    """Whether a query names something so."""
+    return any(_plus(found) == name for found, _ in _pairs(query))
 
 
 def redirect_target(rest: bytes, query: bytes) -> bytes:
@@ -157,8 +187,9 @@ def _pairs(query: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _text(raw: bytes) -> str:
-    return unquote(raw.decode("utf-8", "replace"))
+    text = raw.decode("utf-8", "replace")
+    return unquote(text) if "%" in text else text
 
 
 def _plus(raw: bytes) -> str:
-    return unquote_plus(raw.decode("utf-8", "replace"))
+    return _text(raw.replace(b"+", b" "))

@@ -9,12 +9,18 @@ unless a script keeps it in `sess`.
 import re
 from collections.abc import Mapping
 
+import msgspec
+
 from tracker.intake.message import Headers
 from tracker.intake.values import Ids
 
 VISITOR_SECONDS = 400 * 86_400  # no browser keeps one longer
 SESSION_SECONDS = 1_800
 _FIT = re.compile(r"[!#-+\--:<-\[\]-~]{1,200}")
+
+
+class _Agreement(msgspec.Struct):
+    cflags: int | str | None = None
 
 
 def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], ambient: Ids, own: str,
@@ -33,6 +39,18 @@ def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], ambient: Ids, own:
             sid = named.get("sid", sent or ambient.get("sid")) or own
             headers += _cookie("sid", sid, SESSION_SECONDS, secure)
     return headers
+
+
+def consent(agreement: bytes, secure: bool) -> Headers:
+    """Set-Cookie of `CookieConsent` with the `cflags` of an agreement; events without flags of
+    their own count with those.
+    """
+    try:
+        flags = msgspec.json.decode(agreement, type=_Agreement).cflags
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    text = "" if flags is None else str(flags)
+    return _cookie("CookieConsent", text, VISITOR_SECONDS, secure) if text.isdecimal() else ()
 
 
 def _cookie(name: str, value: str, seconds: int, secure: bool) -> Headers:

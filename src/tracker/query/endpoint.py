@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import uvicorn
@@ -109,6 +110,8 @@ class QueryEndpoint:
         path, method = scope["path"], scope["method"]
         if path in {"/ping", "/replicas_status"}:
             await reply.text(200, "Ok.\n")
+        elif path == "/progress":
+            await self._progress(scope, headers, reply)
         elif path not in {"/", "/query"}:
             await reply.text(404, f"There is no handle {path[:100]}; queries go to /\n")
         elif method not in {"GET", "HEAD", "POST"}:
@@ -140,7 +143,7 @@ class QueryEndpoint:
             await reply.text(200, "Ok.\n")
             return
         reply.query_id = checked_id(args.get("query_id", ""), reply.query_id)
-        query = read_query(headers, args, body, str(uuid.uuid4()))
+        query = replace(read_query(headers, args, body, str(uuid.uuid4())), name=reply.query_id)
         if is_flush(query.sql):
             await self._link.flush(self._settings.seconds)
             await reply.text(200, "")
@@ -149,6 +152,17 @@ class QueryEndpoint:
             await reply.result(await self._others.answer(store, query))
             return
         await self._run(query, receive, reply)
+
+    async def _progress(self, scope: Scope, headers: Headers, reply: "_Reply") -> None:
+        """How far the query is that was sent with this `query_id`, for who shows it."""
+        args = arguments(scope["query_string"])
+        self._check_credentials(credentials(headers, args))
+        progress = await self._runner.progress(args.get("query_id", ""))
+        if progress is None:
+            await reply.text(404, "No query of this query_id runs\n")
+            return
+        await reply.text(200, json.dumps(asdict(progress)),
+                         **{"content-type": "application/json"})
 
     def _check_credentials(self, given: Credentials) -> None:
         wanted = self._settings.password.encode()

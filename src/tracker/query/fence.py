@@ -235,7 +235,10 @@ def _without_settings(text: str, spelled: list[Token]) -> tuple[str, dict[str, s
 
 
 def _not_a_read(first: str) -> QueryFailed:
-    if first in WRITES:
+    if first in {"CREATE", "DROP", "ALTER", "TRUNCATE", "RENAME"}:
+        advice = ("the tables are the tracker's; stop it, then `tracker schema drop` and `tracker"
+                  " schema apply` make them anew")
+    elif first in WRITES:
         advice = "the tracker alone writes; send events to /tr/v1/tr/ or /tr/v1/str/"
     elif first in {"SET", "USE"}:
         advice = "give settings and `database` as parameters of the URL"

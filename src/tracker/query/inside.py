@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import pyarrow as pa
@@ -18,15 +18,12 @@ import pyarrow as pa
 from tracker.errors import QueryRefused, StoreUnavailable
 from tracker.query.failure import QueryFailed
 from tracker.stores.base import Reader
+from tracker.wire import framed, packed, receive
 
 CONCURRENT: Final = 2  # queries of other stores; each holds its whole result in memory
 
-_MOST_BYTES: Final = 16 << 20  # of a request; its statement has 1 MiB
 _ROWS: Final = 10_000  # of one piece
-_LENGTH_BYTES: Final = 8
 _NICENESS: Final = 19
-
-M = TypeVar("M", bound=msgspec.Struct)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -100,33 +97,6 @@ class Inside:
             raise QueryFailed(36, str(error)) from None
         except StoreUnavailable as error:
             raise QueryFailed(279, str(error)) from None
-
-
-def framed(content: bytes) -> bytes:
-    """`content` behind its length."""
-    return len(content).to_bytes(_LENGTH_BYTES, "big") + content
-
-
-def packed(message: msgspec.Struct) -> bytes:
-    """A message as it is sent."""
-    return framed(msgspec.msgpack.encode(message))
-
-
-async def receive(source: asyncio.StreamReader, kind: type[M]) -> M:
-    """The next message, which must be of this kind."""
-    size = await _size(source)
-    if size > _MOST_BYTES:
-        raise OSError(f"a message of {size} bytes")
-    return msgspec.msgpack.decode(await source.readexactly(size), type=kind)
-
-
-async def piece(source: asyncio.StreamReader) -> bytes:
-    """The next piece of rows; empty behind the last."""
-    return await source.readexactly(await _size(source))
-
-
-async def _size(source: asyncio.StreamReader) -> int:
-    return int.from_bytes(await source.readexactly(_LENGTH_BYTES), "big")
 
 
 def _pieces(table: pa.Table) -> Iterator[bytes]:

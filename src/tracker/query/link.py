@@ -9,7 +9,8 @@ from typing import Final
 import pyarrow as pa
 
 from tracker.query.failure import QueryFailed
-from tracker.query.inside import Told, Wanted, packed, piece, receive
+from tracker.query.inside import Told, Wanted
+from tracker.wire import packed, piece, receive
 
 GRACE_SECONDS: Final = 5.0  # for the way, above the time that the store process has itself
 

@@ -42,7 +42,10 @@ DATABASE = "sfpla"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One request that asks something of the engine."""
+    """One request that asks something of the engine.
+
+    `query_id` is ours and of this query alone; `name` is what the client calls it.
+    """
 
     sql: str
     params: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class Query:
     database: str = DATABASE
     default_format: str = "TabSeparated"
     query_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,16 @@ class Answer:
     elapsed: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a query is: rows read of about how many, seconds, bytes of memory."""
+
+    read_rows: int
+    total_rows: int
+    seconds: float
+    memory_bytes: int
+
+
 @dataclass(slots=True)
 class Counts:
     """Plain numbers for the metrics."""
@@ -113,6 +123,31 @@ class Runner:
             closing = asyncio.create_task(self._end(run))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+    async def progress(self, name: str) -> Progress | None:
+        """How far the query is that its client calls `name`; None when none of that name runs."""
+        run = next((run for run in self._runs if run.query.name == name), None)
+        if run is None:
+            return None
+        loop = asyncio.get_running_loop()
+        with suppress(RuntimeError, StoreUnavailable):
+            return await loop.run_in_executor(self._killer, self._look, run)
+        return None
+
+    def _look(self, run: _Run) -> Progress | None:
+        """In the killer's thread."""
+        session = self._tables.reader("readonly=1")
+        try:
+            found = session.query(
+                "SELECT read_rows, total_rows_approx, elapsed, memory_usage FROM system.processes"
+                " WHERE Settings['log_comment'] = {id:String}", "TSV",
+                params={"id": run.query.query_id}).bytes()
+        finally:
+            session.close()
+        if not found:
+            return None
+        read, total, seconds, memory = found.split()
+        return Progress(int(read), int(total), float(seconds), max(0, int(memory)))
 
     async def _end(self, run: _Run) -> None:
         """Close the query's session and let the next one in; a stuck thread keeps its turn."""

@@ -1,6 +1,6 @@
 """Arrow arrays of whole columns, made without a Python object per cell where that can be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 UUID_CHARS = 36
-_DASHES = (8, 13, 18, 23)
-_HEX = tuple(place for place in range(UUID_CHARS) if place not in _DASHES)
+DASHES = (8, 13, 18, 23)
+HEX = tuple(place for place in range(UUID_CHARS) if place not in DASHES)
 
 
 def repeated_text(text: str, rows: int) -> pa.Array:
@@ -24,6 +24,13 @@ def texts(values: Sequence[str | None]) -> pa.Array:
     """Texts; None becomes ""."""
     array = pa.array(values, pa.string())
     return pc.fill_null(array, "") if array.null_count else array
+
+
+def each_distinct(array: pa.Array, answer: Callable[[str], str]) -> pa.Array:
+    """`answer` to each text, asked once for each that is distinct."""
+    coded = array.dictionary_encode()
+    answers = [answer(text) for text in coded.dictionary.to_pylist()]
+    return pa.array(answers, pa.string()).take(coded.indices)
 
 
 def spread(values: Sequence[Any], kind: pa.DataType, rows: NDArray[np.int32]) -> pa.Array:
@@ -50,6 +57,6 @@ def id_texts(ids: NDArray[np.uint8]) -> pa.Array:
     rows = len(ids)
     text = np.full((rows, UUID_CHARS), ord("-"), np.uint8)
     digits = np.frombuffer(ids.tobytes().hex().encode(), np.uint8)
-    text[:, _HEX] = digits.reshape(rows, 32)
+    text[:, HEX] = digits.reshape(rows, 32)
     offsets = np.arange(rows + 1, dtype=np.int32) * UUID_CHARS
     return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(text))

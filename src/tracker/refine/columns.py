@@ -1,8 +1,10 @@
 """Columns that hold what was sent under their name: each kind's fast way and its careful way."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,7 +33,7 @@ def fill_columns(frame: Frame) -> None:
         elif make is text_column or make is id_column:
             frame.columns[column.name] = empty
         else:
-            frame.columns[column.name] = make(frame, column, [None] * len(frame))
+            frame.columns[column.name] = _UNSAID[column.kind](len(frame))
 
 
 def text_column(frame: Frame, column: Column, sent: list[Any]) -> pa.Array:
@@ -91,6 +93,20 @@ def cells(frame: Frame, name: str, sent: Sequence[Any],
     return made
 
 
+def _no_flags(rows: int) -> pa.Array:
+    return pa.array(np.zeros(rows, np.bool_))
+
+
+def _no_masks(rows: int) -> pa.Array:
+    return pa.array(np.zeros(rows, np.int64))
+
+
+_UNSAID: dict[Kind, Callable[[int], pa.Array]] = {
+    Kind.INTEGER: partial(pa.nulls, type=pa.int64()),
+    Kind.NUMBER: partial(pa.nulls, type=pa.float64()),
+    Kind.MASK: _no_masks,
+    Kind.FLAG: _no_flags,
+}
 _MAKERS: dict[Kind, Callable[[Frame, Column, list[Any]], pa.Array]] = {
     Kind.ID: id_column,
     Kind.TEXT: text_column,

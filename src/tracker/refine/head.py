@@ -1,7 +1,7 @@
 """The head of a hit: what its request line and its headers say about every event in it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from tracker.refine.decode import read_object
@@ -25,6 +25,7 @@ class Fields(NamedTuple):
     agent: str
     language: str
     values: Values
+    referrer: str = ""
 
 
 def read_line(line: bytes, ignore_query_key: str, tuples: bool) -> Values:
@@ -67,27 +68,64 @@ def read_query(query: str, ignore_key: str) -> Values:
     return values
 
 
-def read_fields(lines: bytes, known: dict[bytes, Header | None]) -> Fields:
-    """The headers we use; of a repeated one the first counts, of cookies all.
+class Heads:
+    """Distinct heads: those that differ in headers we do not use, as in a length, are one.
 
-    `known` remembers header lines, most of which come again under other heads.
+    `fields` holds what each says. Lines are read once, as most come again under other heads.
     """
-    found: dict[str, Any] = {}
-    for line in lines.split(b"\r\n"):
-        try:
-            header = known[line]
-        except KeyError:
-            header = known[line] = read_header(line)
+
+    def __init__(self) -> None:
+        self.fields: list[Fields] = []
+        self._headers: list[Header] = [("", "")]  # by number; 0 is a header that we do not use
+        self._numbers: dict[bytes, int] = {}  # of lines
+        self._seen: dict[bytes, int] = {}
+        self._codes: dict[tuple[int, ...], int] = {}
+
+    def code(self, lines: bytes) -> int:
+        """The place in `fields` of what these headers say."""
+        code = self._seen.get(lines)
+        if code is None:
+            code = self._seen[lines] = self._code(lines.split(b"\r\n"))
+        return code
+
+    def _code(self, lines: list[bytes]) -> int:
+        numbers = [*map(self._numbers.get, lines)]
+        if None in numbers:
+            for line, number in zip(lines, numbers, strict=True):
+                if number is None:
+                    self._learn(line)
+            numbers = [*map(self._numbers.get, lines)]
+        used = tuple(filter(None, numbers))
+        code = self._codes.get(used)
+        if code is None:
+            code = self._codes[used] = len(self.fields)
+            self.fields.append(together(self._headers[number] for number in used))
+        return code
+
+    def _learn(self, line: bytes) -> None:
+        header = read_header(line)
+        self._numbers[line] = 0 if header is None else len(self._headers)
         if header is not None:
-            name, value = header
-            if name == _COOKIE and name in found:
-                value = {**value, **found.pop(name)}
-            found.setdefault(name, value)
+            self._headers.append(header)
+
+
+def read_fields(lines: bytes) -> Fields:
+    """What the headers say that we use."""
+    return together(filter(None, map(read_header, lines.split(b"\r\n"))))
+
+
+def together(headers: Iterable[Header]) -> Fields:
+    """What several headers say; of a repeated one the first counts, of cookies all."""
+    found: dict[str, Any] = {}
+    for name, value in headers:
+        if name == _COOKIE and name in found:
+            found[name] = {**value, **found[name]}
+        found.setdefault(name, value)
     values = {**found.get(_USER, {}), **found.get(_COOKIE, {})}
     if _USER_COOKIE in values:
         values = {**values.pop(_USER_COOKIE), **values}
     return Fields(found.get("host", ""), found.get("user-agent", ""),
-                  found.get("accept-language", ""), values)
+                  found.get("accept-language", ""), values, found.get("referer", ""))
 
 
 def read_header(line: bytes) -> Header | None:
@@ -141,4 +179,5 @@ _HEADERS: dict[bytes, Callable[[str], Any]] = {
     b"accept-language": read_language,
     b"cookie": read_cookies,
     b"user": read_user,
+    b"referer": str,
 }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tracker.hit import Hit
+from tracker.refine.arrays import DASHES, HEX, UUID_CHARS
 
 NIL = "00000000-0000-0000-0000-000000000000"
 
@@ -17,7 +19,10 @@ _UUID = re.compile(
     r"|(\{)?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?(2)\}))", re.IGNORECASE | re.ASCII)
 UUID_LENGTHS = frozenset({32, 36, 38, 41, 45, 47})
 _LENGTHS = np.isin(np.arange(64), list(UUID_LENGTHS))
-_CANONICAL = 36
+_CANONICAL = UUID_CHARS
+_DIGITS = np.full(256, 16, np.uint8)  # of a character the value as a hexadecimal digit, else 16
+for _digit in "0123456789abcdefABCDEF":
+    _DIGITS[ord(_digit)] = int(_digit, 16)
 
 
 def canonical(text: str) -> str:
@@ -50,6 +55,27 @@ def canonical_column(array: pa.Array) -> pa.Array:
     for row in odd.tolist():
         values[row] = canonical(values[row])
     return pa.array(values, pa.string())
+
+
+def plain_ids(sent: Sequence[Any]) -> tuple[NDArray[np.uint8], NDArray[np.intp]] | None:
+    """The UUIDs among values that have 36 characters, all at once: as rows of 16 bytes, and where.
+
+    Not those spelt in another way, and not the nil UUID. None where most values are no such text.
+    """
+    rows = [row for row, value in enumerate(sent)
+            if type(value) is str and len(value) == _CANONICAL]
+    if 2 * len(rows) < len(sent):
+        return None
+    found = sent if len(rows) == len(sent) else [sent[row] for row in rows]
+    joined = "".join(found)
+    if not joined.isascii():
+        return None
+    text = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _CANONICAL)
+    digits = _DIGITS[text[:, HEX]]
+    good = (text[:, DASHES] == ord("-")).all(axis=1) & (digits < 16).all(axis=1)
+    good &= digits.any(axis=1)
+    digits = digits[good]
+    return digits[:, ::2] << 4 | digits[:, 1::2], np.array(rows, np.intp)[good]
 
 
 def event_ids(hits: Sequence[Hit], hit: NDArray[np.int32],

@@ -8,13 +8,18 @@ import pyarrow as pa
 from tracker.hit import Route
 from tracker.kinds import RowKind
 from tracker.refine import threads
+from tracker.refine.agreements import agreements
 from tracker.refine.arrays import repeated_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
+from tracker.refine.laws import laws
+from tracker.refine.linkchanges import link_change
 from tracker.refine.payments import LineItems
 from tracker.settings import RefineSettings
 
-_OF_ROUTE: dict[int, RowKind] = {Route.LTV: RowKind.PAYMENT}
+_OF_ROUTE: dict[int, RowKind] = {
+    Route.LTV: RowKind.PAYMENT, Route.AGREE: RowKind.AGREEMENT, Route.LAWS: RowKind.JURISDICTION,
+    Route.LINK: RowKind.LINK}
 _TYPES: dict[RowKind, str] = {RowKind.PAYMENT: "payment"}
 """The `etyp` of events of a kind that bring none."""
 
@@ -41,7 +46,9 @@ class Kinds:
 
     def __init__(self, settings: RefineSettings) -> None:
         self._makers: dict[RowKind, Maker] = {
-            RowKind.PAYMENT: LineItems(settings).make, RowKind.MESSAGE: threads.make}
+            RowKind.PAYMENT: LineItems(settings).make, RowKind.MESSAGE: threads.make,
+            RowKind.AGREEMENT: agreements, RowKind.JURISDICTION: laws,
+            RowKind.LINK: link_change}
 
     def sort(self, frame: Frame) -> None:
         """Set `kind` and `extra`."""

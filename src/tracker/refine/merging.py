@@ -138,11 +138,23 @@ def note_shared_ids(frame: Frame, targets: Sequence[Values], keys: Sequence[str]
 
 def remember(frame: Frame, keys: Sequence[str]) -> None:
     """Note a hash of what every event says beside its id, before anything is taken from it."""
+    own = frame.own
+    if len(keys) == 1:  # as nearly always; then nothing needs to be copied
+        (key,) = keys
+        for row, event in enumerate(frame.events):
+            value = event.get(key)
+            if _may_be_id(value):
+                del event[key]
+                own[row] = _digest(event)
+                event[key] = value  # at the end, whence it is taken by its name
+        return
     for row, event in enumerate(frame.events):
         if any(_may_be_id(event.get(key)) for key in keys):
-            rest = {key: value for key, value in event.items() if key not in keys}
-            digest = blake2b(_encode(rest), digest_size=_HASH_BYTES).digest()
-            frame.own[row] = int.from_bytes(digest, "big")
+            own[row] = _digest({key: value for key, value in event.items() if key not in keys})
+
+
+def _digest(rest: Values) -> int:
+    return int.from_bytes(blake2b(_encode(rest), digest_size=_HASH_BYTES).digest(), "big")
 
 
 def _may_be_id(value: Any) -> bool:

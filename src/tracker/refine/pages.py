@@ -1,6 +1,6 @@
 """The pages of an event: where it happened, and where the visitor came from."""
 
-from tracker.refine.arrays import texts
+from tracker.refine.arrays import each_distinct, texts
 from tracker.refine.columns import text_cells
 from tracker.refine.frame import Frame
 from tracker.refine.urls import Urls
@@ -14,12 +14,9 @@ class Pages:
         self._urls = Urls(settings)
 
     def clean(self, frame: Frame) -> None:
-        """Cut both as `Urls` does; its memory makes that once per distinct address."""
-        clean = self._urls.clean
+        """Cut both as `Urls` does, once per distinct address."""
         for name in ("url", "last"):
             sent = frame.sent.get(name)
             if sent is not None:
-                frame.columns[name] = texts([
-                    None if cell is None else clean(cell)
-                    for cell in text_cells(frame, name, sent)
-                ])
+                frame.columns[name] = each_distinct(
+                    texts(text_cells(frame, name, sent)), self._urls.clean)

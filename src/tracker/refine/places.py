@@ -2,18 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracker.geoip import GeoLookup, Place
-from tracker.refine.arrays import or_else, spread, texts
+from tracker.geoip import GeoLookup
+from tracker.refine.arrays import or_else, repeated_text, spread, texts
 from tracker.refine.coerce import read_number
 from tracker.refine.columns import cells, text_cells
 from tracker.refine.frame import Frame
 from tracker.refine.zones import countries_by_zone
 from tracker.settings import RefineSettings
-
-_NOWHERE = Place()
 
 
 class Places:
@@ -56,27 +55,28 @@ class Places:
         return [known[zone] if isinstance(zone, str) else "" for zone in zones]
 
     def _found(self, frame: Frame) -> dict[str, pa.Array]:
-        """What the addresses say; coordinates only as a pair, and not 0/0, which is nowhere."""
+        """What the addresses say, each asked once; coordinates only as a pair."""
         assert self._geo is not None
-        places: dict[str, Place] = {}
-        for hit in frame.hits:
-            if hit.address not in places:
-                places[hit.address] = self._geo.lookup(hit.address) or _NOWHERE
-        of_hits = [places[hit.address] for hit in frame.hits]
-        pairs = [(place.lat, place.lon) if place.lat and place.lon else (None, None)
-                 for place in of_hits]
+        numbers: dict[str, int] = {}
+        of_hits = np.fromiter((numbers.setdefault(hit.address, len(numbers))
+                               for hit in frame.hits), np.int32, len(frame.hits))
+        places = self._geo.find(list(numbers))
+        rows = of_hits[frame.hit]
         return {
-            name: spread([getattr(place, name) for place in of_hits], pa.string(), frame.hit)
-            for name in ("country", "region", "city", "zip")
-        } | {
-            "lat": spread([lat for lat, _ in pairs], pa.float64(), frame.hit),
-            "lon": spread([lon for _, lon in pairs], pa.float64(), frame.hit),
+            name: spread([getattr(place, name) for place in places], kind, rows)
+            for name, kind in (("country", pa.string()), ("region", pa.string()),
+                               ("city", pa.string()), ("zip", pa.string()),
+                               ("lat", pa.float64()), ("lon", pa.float64()))
         }
 
     def _text(self, frame: Frame, name: str) -> pa.Array:
-        sent = frame.sent.get(name, [None] * len(frame))
+        sent = frame.sent.get(name)
+        if sent is None:
+            return repeated_text("", len(frame))
         return texts(text_cells(frame, name, sent))
 
     def _number(self, frame: Frame, name: str) -> pa.Array:
-        sent = frame.sent.get(name, [None] * len(frame))
+        sent = frame.sent.get(name)
+        if sent is None:
+            return pa.nulls(len(frame), pa.float64())
         return pa.array(cells(frame, name, sent, read_number), pa.float64())

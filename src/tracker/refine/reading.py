@@ -8,13 +8,13 @@ import numpy as np
 from tracker.hit import Hit, Route, Shape
 from tracker.refine.decode import BROKEN, Values, decode_object
 from tracker.refine.frame import Frame
-from tracker.refine.head import Fields, Header, read_fields, read_line
+from tracker.refine.head import Heads, read_line
 from tracker.refine.pairs import read_pairs
 from tracker.refine.refined import DeadLetter, Reason
 from tracker.settings import RefineSettings
 
 _NONE, _OBJECT, _ARRAY, _NDJSON, _FORM = map(int, Shape)
-_NAMED_PATHS = frozenset({Route.PUB})
+_NAMED_PATHS = frozenset({Route.PUB, Route.SHORT, Route.AGREE, Route.LAWS})
 
 _decode = msgspec.json.Decoder(Values).decode
 _decode_all = msgspec.json.Decoder(list[Values]).decode
@@ -30,30 +30,25 @@ class Reader:
     def read(self, hits: Sequence[Hit]) -> tuple[Frame, list[Values]]:
         """The frame of all events, and for each hit the values of its request line."""
         bodies = _Bodies()
-        lines: dict[tuple[bytes, bool], Values] = {}
-        codes: dict[bytes, int] = {}
-        headers: dict[bytes, Header | None] = {}
-        heads: list[Fields] = []
+        pairs: dict[bytes, Values] = {}
+        named: dict[bytes, Values] = {}
+        heads = Heads()
         head: list[int] = []
         targets: list[Values] = []
         for place, hit in enumerate(hits):
             line, _, fields = hit.head.partition(b"\r\n")
-            code = codes.get(fields)
-            if code is None:
-                code = codes[fields] = len(heads)
-                heads.append(read_fields(fields, headers))
-            head.append(code)
-            key = (line, hit.route in _NAMED_PATHS)
-            values = lines.get(key)
+            head.append(heads.code(fields))
+            lines = named if hit.route in _NAMED_PATHS else pairs
+            values = lines.get(line)
             if values is None:
-                values = lines[key] = read_line(line, self._ignore, tuples=not key[1])
+                values = lines[line] = read_line(line, self._ignore, tuples=lines is pairs)
             targets.append(values)
             bodies.add(place, hit)
         owner = np.array(bodies.hits, np.int32)
         frame = Frame(
             hits=hits, events=bodies.events, hit=owner,
             index=np.array(bodies.indexes, np.int32),
-            heads=heads, head=np.array(head, np.int32)[owner], dead=bodies.dead,
+            heads=heads.fields, head=np.array(head, np.int32)[owner], dead=bodies.dead,
         )
         return frame, targets
 
@@ -70,7 +65,14 @@ class _Bodies:
     def add(self, place: int, hit: Hit) -> None:
         shape = hit.shape
         if shape == _OBJECT:
-            self._add_object(place, 0, hit.body)
+            try:
+                event = _decode(hit.body)
+            except BROKEN:
+                self._add_object(place, 0, hit.body)
+            else:
+                self.events.append(event)
+                self.hits.append(place)
+                self.indexes.append(0)
         elif shape == _NONE:
             self._add(place, 0, {})
         elif shape == _ARRAY:

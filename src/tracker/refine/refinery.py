@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from tracker.geoip import GeoLookup
-from tracker.hit import Hit
+from tracker.hit import Hit, Route
 from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
+from tracker.refine.follows import follow
 from tracker.refine.frame import Frame
 from tracker.refine.hashes import account
 from tracker.refine.identity import identify
@@ -25,6 +26,9 @@ from tracker.refine.times import Clock
 from tracker.schema.arrow import batch_schema
 from tracker.settings import RefineSettings
 
+_UNASKED = frozenset({Route.SHORT, Route.LINK})
+"""Routes on which no client can name its account."""
+
 
 class Refinery:
     """Makes events of hits. What it answers depends on the hits alone: no clock, no I/O."""
@@ -36,6 +40,7 @@ class Refinery:
         self._merger = Merger(table, settings.lowercase_values)
         params, privacy = Params(table, settings.remove_ip), Privacy(settings)
         self._steps = (
+            follow,
             self._merger.take,
             self._drop_foreign_accounts,
             kinds.take,
@@ -63,9 +68,9 @@ class Refinery:
         for step in self._steps:
             step(frame)
         bodies = np.zeros(len(frame), np.uint64)
-        for row, digest in frame.own.items():
-            if frame.given[row]:
-                bodies[row] = digest
+        bodies[np.fromiter(frame.own, np.intp, len(frame.own))] = np.fromiter(
+            frame.own.values(), np.uint64, len(frame.own))
+        bodies[~frame.given] = 0
         return Refined(
             table=pa.Table.from_arrays(
                 [frame.columns[name] for name in self._schema.names], schema=self._schema),
@@ -81,7 +86,7 @@ class Refinery:
         accounts = [account(head.host, self._mixer) for head in frame.heads]
         rows = [
             row for row, (said, head) in enumerate(zip(sent, frame.head.tolist(), strict=True))
-            if said == accounts[head]
+            if said == accounts[head] or frame.hits[frame.hit[row]].route in _UNASKED
         ]
         if dropped := len(frame) - len(rows):
             frame.filtered[Drop.ACCOUNT] = dropped

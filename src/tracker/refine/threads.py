@@ -1,6 +1,6 @@
 """Message threads: what an event with a `tid` says of its thread, and the message in it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from tracker.refine.moments import moment_text, read_moment
 from tracker.refine.params import tidy
 from tracker.refine.said import said
 from tracker.schema.columns import Column, Kind
-from tracker.schema.tables.messaging import MESSAGE_PART, MSTORE_FED, MTHREADS_FED, THREAD
+from tracker.schema.tables.messaging import MSTORE_FED, MTHREADS_FED
 
 LONGEST = 1 << 20  # characters of a text
 MOST_ITEMS = 1_000  # of a list
@@ -23,9 +23,10 @@ _BODY = frozenset({"subject", "msg", "data", "mtempl", "content"})
 """What is the message itself: it stands in its tables, and no longer in the event."""
 
 _ENCODED = frozenset({"msg", "data", "mtempl"})
-_OURS = frozenset({"updated_at"})
-_THREAD = {column.name: column for column in MTHREADS_FED.own if column.name not in _OURS}
-_MESSAGE = {column.name: column for column in MSTORE_FED.own if column.name not in _OURS}
+_COLUMNS: dict[str, Column] = {
+    column.name: column for fed in (MTHREADS_FED, MSTORE_FED) for column in fed.own
+    if column.name != "updated_at"}
+"""Of what both tables have the kind of `mstore` is read; only the objects in `mtempl` differ."""
 
 _encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
@@ -65,26 +66,23 @@ def make(frame: Frame, row: int) -> list[Values]:
     values = said(frame, row)
     values.pop("content", None)  # what is left of it is that of an advertisement
     values |= frame.messages[row]
-    message = _read_all(_MESSAGE, values, _ENCODED)
-    message.setdefault("mid", frame.columns["eid"][row].as_py())
-    message["updated_at"] = moment_text(frame.columns["received_at"][row].as_py())
-    return [{THREAD: _read_all(_THREAD, values, frozenset()), MESSAGE_PART: message}]
-
-
-def _read_all(columns: Mapping[str, Column], values: Values, encoded: frozenset[str]) -> Values:
     found: Values = {}
-    for name in columns.keys() & values.keys():
+    for name in _COLUMNS.keys() & values.keys():
         value = values[name]
-        if name in encoded and isinstance(value, dict | list):
+        if name in _ENCODED and isinstance(value, dict | list):
             value = _encode(value).decode()
-        read = _read(columns[name].kind, value)
+        read = _read(_COLUMNS[name].kind, value)
         if read not in (None, "", []):
             found[name] = canonical(read) if name in _IDS else read
-    return found
+    if template := _object(values.get("mtempl")):
+        found[MTHREADS_FED.keys["mtempl"]] = template
+    found.setdefault("mid", frame.columns["eid"][row].as_py())
+    found["updated_at"] = moment_text(frame.columns["received_at"][row].as_py())
+    return [found]
 
 
 _IDS = frozenset({"uid", "vid", "ref", "owner", "updater"}) | {
-    column.name for column in _MESSAGE.values() if column.kind is Kind.ID}
+    column.name for column in _COLUMNS.values() if column.kind is Kind.ID}
 
 
 def _read(kind: Kind, value: Any) -> Any:

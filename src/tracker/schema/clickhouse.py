@@ -21,6 +21,10 @@ KEPT_SECONDS = 480
 
 _LASTING = f"min_rows_to_fsync_after_merge = 1, old_parts_lifetime = {KEPT_SECONDS}"
 
+_DENSE = "default_compression_codec = 'ZSTD(3)'"
+
+_AGAIN = "min_compress_block_size = 1048576"  # of text, before compression; 64 KiB by default
+
 _PACKED_BYTES = 32 << 20  # smaller parts are one file: half the cost of a small insert
 
 _SETTINGS = (
@@ -74,7 +78,7 @@ def _engine(table: Table) -> str:
 def create_table(table: Table, database: str = DATABASE) -> str:
     """CREATE TABLE for one table that stores rows."""
     columns = ",\n    ".join([
-        *(_declared(column) for column in table.columns),
+        *(_declared(table, column) for column in table.columns),
         *(f"{quoted(alias.name)} String ALIAS {alias.clickhouse} COMMENT {text(alias.about)}"
           for alias in table.aliases),
         *(f"INDEX {name}_lookup {quoted(name)} TYPE bloom_filter GRANULARITY 1"
@@ -83,7 +87,8 @@ def create_table(table: Table, database: str = DATABASE) -> str:
     return (f"CREATE TABLE IF NOT EXISTS {database}.{table.name}\n(\n    {columns}\n)\n"
             f"ENGINE = {_engine(table)}\n{month}"
             f"ORDER BY ({', '.join(map(quoted, table.order))})\n"
-            f"SETTINGS {_SETTINGS}\nCOMMENT {text(table.about)}")
+            f"SETTINGS {_SETTINGS}{f', {_DENSE}' if table.dense else ''}\n"
+            f"COMMENT {text(table.about)}")
 
 
 def create_feed(derived: Derived, database: str = DATABASE) -> str:
@@ -127,14 +132,26 @@ def make_merges_last(database: str = DATABASE) -> list[str]:
               for table in stored())]
 
 
+def make_smaller(database: str = DATABASE) -> list[str]:
+    """Statements that make tables of before compress as new ones do, part by part as they merge."""
+    return [
+        *tables_ddl(database),
+        *(f"ALTER TABLE {database}.{table.name} MODIFY SETTING {_DENSE}"
+          for table in stored() if table.dense),
+        *(f"ALTER TABLE {database}.{table.name} MODIFY COLUMN {quoted(name)}"
+          f" MODIFY SETTING {_AGAIN}" for table in stored() for name in table.again),
+    ]
+
+
 def add_column(table: Table, column: Column, database: str = DATABASE) -> str:
     """ALTER TABLE for a column that the store does not have yet; its rows get the default."""
     return (f"ALTER TABLE {database}.{table.name}"
-            f" ADD COLUMN IF NOT EXISTS {_declared(column)}")
+            f" ADD COLUMN IF NOT EXISTS {_declared(table, column)}")
 
 
-def _declared(column: Column) -> str:
-    return f"{quoted(column.name)} {type_of(column)} COMMENT {text(column.about)}"
+def _declared(table: Table, column: Column) -> str:
+    blocks = f" SETTINGS ({_AGAIN})" if column.name in table.again else ""
+    return f"{quoted(column.name)} {type_of(column)} COMMENT {text(column.about)}{blocks}"
 
 
 def event_names() -> tuple[str, ...]:
@@ -162,16 +179,10 @@ def of_events(source: str) -> str:
 def feed(fed: Fed, source: str) -> str:
     """The query that makes the rows of a fed table, but for the columns of `BATCH`, of `source`."""
     shared, own = map(quoted, fed.shared), fed.own
-    unknown = dict(fed.unknown)
-    structure = ", ".join(
-        f"{quoted(column.name)} {_extracted(column, column.name in unknown)}" for column in own)
-    item = "e.item"
-    if fed.part:
-        structure = f"{quoted(fed.part)} Tuple({structure})"
-        item = f"tupleElement(e.item, {text(fed.part)})"
+    structure = ", ".join(f"{quoted(fed.key(column))} {_extracted(fed, column)}" for column in own)
     items = f"JSONExtract(extra, {text(f'Array(Tuple({structure}))')})"
     names = [*(f"e.{name} AS {name}" for name in map(quoted, fed.shared)),
-             *(f"{_item(item, column, unknown.get(column.name))} AS {quoted(column.name)}"
+             *(f"{_item(fed, column)} AS {quoted(column.name)}"
                for column in own)]
     rows = (f"SELECT {', '.join(shared)}, arrayJoin({items}) AS item FROM {source}"
             f" WHERE kind = {text(fed.kind)}")
@@ -183,17 +194,19 @@ def fed_names(fed: Fed) -> tuple[str, ...]:
     return (*fed.shared, *(column.name for column in fed.own))
 
 
-def _item(item: str, column: Column, unknown: str | None) -> str:
-    value = f"tupleElement({item}, {text(column.name)})"
+def _item(fed: Fed, column: Column) -> str:
+    value = f"tupleElement(e.item, {text(fed.key(column))})"
     if column.kind is Kind.JSON:
         return f"if({value} = '', '{{}}', {value})"
+    unknown = fed.unknown.get(column.name)
     return value if unknown is None else f"ifNull({value}, {unknown})"
 
 
-def _extracted(column: Column, may_lack: bool) -> str:
+def _extracted(fed: Fed, column: Column) -> str:
     """The type to take out of `extra`; an object is text there."""
     found = "String" if column.kind is Kind.JSON else type_of(column)
-    return f"Nullable({found})" if may_lack and not found.startswith("Nullable") else found
+    may_lack = column.name in fed.unknown and not found.startswith("Nullable")
+    return f"Nullable({found})" if may_lack else found
 
 
 def text(value: str) -> str:

@@ -88,14 +88,10 @@ def feed(fed: Fed, source: str) -> str:
 
     Takes sequencer and batch as parameters.
     """
-    structure = ", ".join(f'"{column.name}": {_extracted(column)}' for column in fed.own)
+    structure = ", ".join(f'"{fed.key(column)}": {_extracted(column)}' for column in fed.own)
     shared = ", ".join(map(quoted, fed.shared))
-    item, unknown = "item", dict(fed.unknown)
-    if fed.part:
-        structure = f'"{fed.part}": {{{structure}}}'
-        item = f"item.{quoted(fed.part)}"
     values = [*(_cast(fed.table.column(name)) for name in fed.shared),
-              *(_item(item, column, unknown.get(column.name)) for column in fed.own)]
+              *(_item(fed, column) for column in fed.own)]
     names = ", ".join(map(quoted, (*fed.shared, *(column.name for column in fed.own))))
     items = f"unnest(json_transform(extra, '[{{{structure}}}]')) AS item"
     return (f"INSERT INTO {fed.table.name} ({names}, sequencer, batch) SELECT {', '.join(values)},"
@@ -109,9 +105,9 @@ def _extracted(column: Column) -> str:
     return '"VARCHAR"' if column.kind is Kind.JSON else f'"{_TYPES[column.kind]}"'
 
 
-def _item(item: str, column: Column, unknown: str | None) -> str:
-    value = f"{item}.{quoted(column.name)}"
-    unknown = _UNKNOWN.get(column.kind) if unknown is None else unknown
+def _item(fed: Fed, column: Column) -> str:
+    value = f"item.{quoted(fed.key(column))}"
+    unknown = fed.unknown.get(column.name, _UNKNOWN.get(column.kind))
     value = value if unknown is None else f"coalesce({value}, {unknown})"
     return f"CAST({value} AS JSON)" if column.kind is Kind.JSON else value
 

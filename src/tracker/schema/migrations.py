@@ -9,7 +9,8 @@ from tracker.errors import StoreUnavailable
 from tracker.schema import clickhouse
 from tracker.schema.tables import TABLES, VIEWS, stored
 
-_LEDGER = "schema_migrations"
+LEDGER = "schema_migrations"
+"""The table that says which steps were taken."""
 _VIEWS = 0  # the version under which the ledger keeps the digest of all views' text
 
 
@@ -36,6 +37,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "all tables", clickhouse.tables_ddl),
     Migration(2, "what is merged is synced, what it replaced stays for a while",
               clickhouse.make_merges_last),
+    Migration(3, "compressed better: what is derived, and ids that come again",
+              clickhouse.make_smaller),
 )
 
 
@@ -68,7 +71,7 @@ def applied(store: Database, database: str = clickhouse.DATABASE) -> dict[int, s
     if not _has_ledger(store, database):
         return {}
     rows = store.rows(f"SELECT version, toString(max(applied_at)) AS moment"
-                      f" FROM {database}.{_LEDGER} WHERE version <> {_VIEWS}"
+                      f" FROM {database}.{LEDGER} WHERE version <> {_VIEWS}"
                       " GROUP BY version ORDER BY version")
     return {int(str(row["version"])): str(row["moment"]) for row in rows}
 
@@ -101,7 +104,7 @@ def _changed_views(store: Database, database: str) -> list[str]:
     statements = [clickhouse.create_view(view, database) for view in VIEWS]
     digest = hashlib.sha256("".join(statements).encode()).hexdigest()
     if _has_ledger(store, database) and store.rows(
-            f"SELECT 1 AS one FROM {database}.{_LEDGER} WHERE version = {_VIEWS}"
+            f"SELECT 1 AS one FROM {database}.{LEDGER} WHERE version = {_VIEWS}"
             f" HAVING argMax(name, applied_at) = {clickhouse.text(digest)}"):
         return []
     return [*statements, _record(_VIEWS, digest, database)]
@@ -109,7 +112,7 @@ def _changed_views(store: Database, database: str) -> list[str]:
 
 def _has_ledger(store: Database, database: str) -> bool:
     return bool(store.rows("SELECT 1 AS one FROM system.tables WHERE"
-                           f" database = '{database}' AND name = '{_LEDGER}'"))
+                           f" database = '{database}' AND name = '{LEDGER}'"))
 
 
 def check_window(store: Database, database: str = clickhouse.DATABASE) -> None:
@@ -127,7 +130,7 @@ def check_window(store: Database, database: str = clickhouse.DATABASE) -> None:
 def _ledger(database: str) -> list[str]:
     return [
         f"CREATE DATABASE IF NOT EXISTS {database}",
-        (f"CREATE TABLE IF NOT EXISTS {database}.{_LEDGER}\n"
+        (f"CREATE TABLE IF NOT EXISTS {database}.{LEDGER}\n"
         "(\n    version UInt32,\n    name String,\n    applied_at DateTime64(3, 'UTC')\n)\n"
         "ENGINE = MergeTree\nORDER BY version\n"
         "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"),
@@ -136,5 +139,5 @@ def _ledger(database: str) -> list[str]:
 
 def _record(version: int, name: str, database: str) -> str:
     """Noted last: a crash before it runs the statements again."""
-    return (f"INSERT INTO {database}.{_LEDGER} (version, name, applied_at)"
+    return (f"INSERT INTO {database}.{LEDGER} (version, name, applied_at)"
             f" SELECT {version}, {clickhouse.text(name)}, now64(3, 'UTC')")

@@ -1,6 +1,7 @@
 """What tables and views are made of, as data: every dialect's statements come from these."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from tracker.kinds import RowKind
@@ -34,6 +35,9 @@ class Table:
     `order`    its key, in sorting order; names of columns
     `month`    the column by whose month it is cut into partitions; None is one partition
     `lookups`  columns by whose value single rows are asked for, in spite of the key
+    `again`    columns of random values that come again some thousand rows later, and that no
+               query looks up: compressed in blocks long enough to hold both
+    `dense`    its rows are few and short beside those of `events`: compressed well from the start
     `aliases`  columns that are not stored; `SELECT *` leaves them out
     """
 
@@ -46,6 +50,8 @@ class Table:
     sums: tuple[str, ...] = ()
     month: str | None = None
     lookups: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    dense: bool = False
     aliases: tuple[Alias, ...] = ()
 
     def column(self, name: str) -> Column:
@@ -87,18 +93,20 @@ class Fed:
     """A table fed from the rows of one kind in each batch: one row per object in their `extra`.
 
     `shared` names the columns that the batch's row itself has under the same name; all others are
-    keys of the object. Times in it are texts as `2026-01-31 23:59:59.123`, UTC; money is a text;
-    objects are texts of JSON.
-    `part` names the key of the object in which the table's own values stand, where kinds make rows
-    of several tables; "" is the object itself. `unknown` has what stands for a value that is not
-    there, by column, as both dialects write it.
+    keys of the object, by `keys` where they are called otherwise there. Times in it are texts as
+    `2026-01-31 23:59:59.123`, UTC; money is a text; objects are texts of JSON.
+    `unknown` has what stands for a value that is not there, by column, as both dialects write it.
     """
 
     table: Table
     kind: RowKind
     shared: tuple[str, ...]
-    part: str = ""
-    unknown: tuple[tuple[str, str], ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    def key(self, column: Column) -> str:
+        """What a column is called in `extra`."""
+        return self.keys.get(column.name, column.name)
 
     @property
     def own(self) -> tuple[Column, ...]:

@@ -32,13 +32,7 @@ def read_header(path: Path) -> SegmentHeader | None:
 
 
 def read_id(directory: Path) -> str | None:
-    """The spool's id, from its file or, should that be lost, from a segment."""
-    try:
-        text = (directory / ID_NAME).read_text("ascii", "replace").strip()
-    except FileNotFoundError:
-        text = ""
-    if _ID.fullmatch(text):
-        return text
+    """The spool's id: from a segment, whose header has a checksum, else from its file."""
     for generation in generations(directory) if directory.is_dir() else ():
         try:
             header = read_header(segment_path(directory, generation))
@@ -46,7 +40,11 @@ def read_id(directory: Path) -> str | None:
             continue
         if header is not None:
             return header.spool.hex()
-    return None
+    try:
+        text = (directory / ID_NAME).read_text("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+    return text if _ID.fullmatch(text) else None
 
 
 def keep_id(directory: Path, files: Files, new: bytes) -> str:

@@ -110,6 +110,13 @@ class SpoolReader:
         """What the writer says is synced, with its totals; for lag, from any thread."""
         return self._mark.read()
 
+    def has_passed(self, mark: Mark) -> bool:
+        """Whether all that was synced when `published` gave `mark` is read."""
+        if self._scan is None:  # what is sealed may be gone
+            return not any(self._passed < generation <= mark.generation
+                           for generation in generations(self._directory))
+        return (self._scan.generation, self._scan.offset) >= (mark.generation, mark.end)
+
     def backlog(self) -> int:
         """About how many bytes are synced and not read yet."""
         mark = self._mark.read()

@@ -159,7 +159,7 @@ class Scan:
 
     def passed_before(self, damage: Damage) -> bool:
         """All that the damage took lies where records are passed over anyway."""
-        return damage.sequence <= self._after
+        return self.sequence + damage.lost <= self._after
 
     def sync(self, files: Files) -> None:
         """Bring to disk what another process wrote here."""

@@ -91,11 +91,12 @@ class ChdbStore:
 
     def land(self, batch: Batch) -> None:
         """Insert the batch into `events` and its views, then what has columns of its own."""
-        sure, self._is_sure = self._is_sure, False
+        # Before a part came the whole, which may have been refused half-way.
+        sure, self._is_sure = self._is_sure and batch.span is None, False
         kinds = kinds_of(batch.table)
         if kinds & EVENT_KINDS:
             events = _rows(batch) if kinds <= EVENT_KINDS else clickhouse.of_events(_rows(batch))
-            if sure or not has_rows(self, batch, "events"):
+            if sure or not has_rows(self, batch, "events", events):
                 self._insert_events(batch, events)
                 for derived in DERIVED:
                     if _has_private(batch, derived):
@@ -146,10 +147,11 @@ class ChdbStore:
 
     def _feed(self, fed: Fed, batch: Batch, *, sure: bool) -> None:
         names = clickhouse.fed_names(fed)
-        made = clickhouse.feed(fed, _rows(batch))
+        rows = _rows(batch)
+        made = clickhouse.feed(fed, rows)
         select = f"SELECT {_names(names)}, {_named(batch)} FROM ({made})"
         name = fed.table.name
-        if sure or not has_rows(self, batch, name):
+        if sure or not has_rows(self, batch, name, rows):
             self._insert(name, (*names, *_BATCH), select, batch.token(name))
         if not sure:
             mend_fed(self, fed, batch, select)

@@ -16,6 +16,9 @@ _TAKEN = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
 _FILES = 65_536
 """Open files wanted: a merge of wide parts opens several for each column and JSON key."""
 
+_FILE = Path(__file__).with_name("engine.xml")
+"""What the engine takes from a file alone: how it compresses, by size of part."""
+
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z_]+)\)\s*(?:\(version|\Z)")
 
@@ -69,7 +72,8 @@ class Engine:
     def __init__(self, directory: Path, memory_bytes: int | None = None,
                  more: Mapping[str, object] | None = None) -> None:
         self.directory = directory
-        self._settings = {**_server_settings(memory_bytes), **(more or {})}
+        self._settings = {
+            "config-file": _FILE, **_server_settings(memory_bytes), **(more or {})}
         self._base: Session = None
         self._lock = threading.Lock()
 

@@ -42,11 +42,12 @@ class Database(Protocol):
         """Run a statement; its rows by column name."""
 
 
-def has_rows(store: Database, batch: Batch, table: str) -> bool:
-    """Whether any row that `batch` makes in a table is there."""
+def has_rows(store: Database, batch: Batch, table: str, source: str) -> bool:
+    """Whether any row that `batch`, whose rows `source` reads, makes in a table is there."""
     days = f"{_days(batch)} AND " if table == "events" else ""  # others have few rows
+    part = "" if batch.span is None else f" AND eid IN (SELECT toUUID(eid) FROM {source})"
     return bool(store.rows(f"SELECT 1 AS one FROM {store.database}.{table}"
-                           f" WHERE {days}{_of(batch.manifest)} LIMIT 1"))
+                           f" WHERE {days}{_of(batch.manifest)}{part} LIMIT 1"))
 
 
 def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived], bool]) -> None:

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracker import __version__
-from tracker.door.address import canonical
 from tracker.door.door import Door
 from tracker.intake import Intake
 from tracker.intake.answers import NOSNIFF
@@ -26,11 +25,15 @@ from tracker.metrics import (
     read_query,
     read_store,
 )
+from tracker.registry.caller import Caller
 from tracker.settings import IntakeSettings
-from tracker.web.answers import error_answer, json_answer
+from tracker.web.answers import error_answer, json_answer, peer_of
 from tracker.web.exposition import CONTENT_TYPE, Exposition
 from tracker.web.files import PublicFiles
+from tracker.web.following import Following
 from tracker.web.health import health
+from tracker.web.links import LinkPages
+from tracker.web.ppi import Ppi
 from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -74,8 +77,10 @@ class Overview:
 class Web:
     """The pages that tell about the tracker itself."""
 
-    def __init__(self, overview: Overview, clock: Callable[[], float], intake: Intake) -> None:
+    def __init__(self, overview: Overview, clock: Callable[[], float], intake: Intake,
+                 ppi: Ppi) -> None:
         self._overview = overview
+        self._ppi = ppi
         self._clock = clock
         self._intake = intake
 
@@ -94,8 +99,7 @@ class Web:
 
     async def status(self, request: Request) -> Response:
         """The client's address, connections of all workers, version."""
-        peer = canonical(request.client.host) if request.client else ""
-        client = self._intake.client_address(peer, head_of(request.scope))
+        client = self._intake.client_address(peer_of(request), head_of(request.scope))
         connections = sum(edge.connections for edge in self._overview.edges())
         return json_answer([{"Key": "client", "Value": client},
                             {"Key": "conns", "Value": connections},
@@ -106,7 +110,8 @@ class Web:
         """How spool, stores and queries are; 503 when hits are refused."""
         overview = self._overview
         body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
-                      self._clock(), overview.query(), asked=overview.asked)
+                      self._clock(), overview.query(), asked=overview.asked,
+                      beside=self._ppi.state())
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
@@ -167,18 +172,26 @@ class App:
 
 
 def application(door: Door, intake: Intake, settings: IntakeSettings, overview: Overview,
-                clock: Callable[[], float]) -> ASGIApp:
+                clock: Callable[[], float], ppi: Ppi, caller: Caller) -> ASGIApp:
     """All that the door hands over."""
-    web = Web(overview, clock, intake)
+    web = Web(overview, clock, intake, ppi)
     prefix = f"/tr/v{settings.api_version}/pub/"
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
-    pages = Starlette(routes=web.routes(),
+    following = Following(door, caller, tracking)
+    links = LinkPages(caller, door, intake, settings)
+    pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version, tracking),
+                              *links.routes()],
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default
 
     async def default(scope: Scope, receive: Receive, send: Send) -> None:
-        await (tracking if scope["tracking"] else rest)(scope, receive, send)
+        if scope["tracking"]:
+            await tracking(scope, receive, send)
+        elif (link := following.link(scope)) is not None:
+            await following.follow(link, scope, receive, send)
+        else:
+            await rest(scope, receive, send)
 
     pages.router.default = default
     return App(door, tracking, pages)

@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from tracker.door.connection import BODY_STEP
+from tracker.door.refusals import BODY_STEP
 from tracker.errors import RequestRefused, SpoolUnavailable
 
 

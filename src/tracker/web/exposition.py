@@ -82,6 +82,8 @@ class Exposition(Collector):
             yield from _sequencer(self._store)
             yield from _stores(self._store.counts)
             yield from _accounting(self._store)
+            yield _counters("logins", "Calls of the registry, by what came of their key or"
+                            " password.", "outcome", self._store.counts.logins)
         if self._query is not None:
             yield from _query(self._query)
         yield from self._store_states()
@@ -140,6 +142,9 @@ def _door(total: EdgeCounts) -> Iterator[Metric]:
     yield _counter("door_events", "Events in these hits.", door.events)
     yield _counter("door_bytes", "Bytes of tracking requests.", door.bytes)
     yield _counter("door_errors", "Requests that failed by a fault of ours.", door.errors)
+    yield _counter("door_websockets", "WebSockets opened.", door.websockets)
+    yield _counter("door_messages", "Messages of WebSockets acknowledged, bad ones too.",
+                   door.messages)
     requests = CounterMetricFamily("tracker_requests", "Answers, by route and status.",
                                    labels=["route", "status"])
     for key, count in sorted(door.requests.items()):
@@ -172,6 +177,8 @@ def _sequencer(store: StoreSnapshot) -> Iterator[Metric]:
                    counts.eid_evictions)
     yield _counters("spool_damaged", "Records that could not be read, by kind of damage.", "kind",
                     {"corrupt": counts.corrupt, "torn": counts.torn})
+    yield _counter("files_damaged", "Files of batches, ids and cursors that changed on disk.",
+                   counts.damaged)
     yield _histogram("sequencer_refine_seconds", "Refining the hits of one reading.", None,
                      {"": counts.refine})
     yield _histogram("sequencer_seal_seconds", "Writing and syncing one batch.", None,

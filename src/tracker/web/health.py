@@ -1,6 +1,6 @@
 """How the whole tracker is, told by any worker from the snapshots of all processes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tracker.metrics import (
@@ -16,9 +16,10 @@ STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs,
 
 def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
            names: Iterable[str], now: float, query: QuerySnapshot | None = None, *,
-           asked: bool = False) -> dict[str, Any]:
+           asked: bool = False, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The body of `/health`; `workers` (how many), `names` of stores and whether queries are to be
-    `asked` are the configured ones, `now` is in seconds since 1970.
+    `asked` are the configured ones, `now` is in seconds since 1970. `beside` are further parts,
+    each with its `last_error`.
 
     failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
     accepted, but a store or a process is away, or bytes on disk were damaged.
@@ -32,7 +33,9 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
             or any(s["suspended"] for s in stores.values()) \
             or (asked and not answering) or store is None \
-            or store.counts.sequencer.corrupt or store.last_error is not None:
+            or store.counts.sequencer.corrupt or store.counts.sequencer.damaged \
+            or store.last_error is not None \
+            or any(part["last_error"] is not None for part in (beside or {}).values()):
         status = "degraded"
     else:
         status = "ok"
@@ -40,7 +43,7 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     if asked:
         told["queries"] = {"answering": answering,
                            "confined": query.confined if query is not None else None}
-    return told
+    return told | dict(beside or {})
 
 
 def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
@@ -56,6 +59,7 @@ def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | No
         "lag_seconds": store.lag_seconds if store is not None else None,
         "corrupt": counts.corrupt if counts is not None else None,
         "torn": counts.torn if counts is not None else None,
+        "damaged": counts.damaged if counts is not None else None,
     }
 
 

@@ -1,7 +1,5 @@
 """Tracking routes for requests that reach the application: chunked, or after a hand-over."""
 
-import asyncio
-
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,32 +9,9 @@ from tracker.door.door import Door
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Answer, Request
 from tracker.web.body import read_body
+from tracker.web.durable import Durable
 
 HOP_BY_HOP = frozenset({b"transfer-encoding", b"connection", b"keep-alive"})
-
-
-class Durable:
-    """Waits for one hit, as a connection of the door does."""
-
-    def __init__(self) -> None:
-        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def settled(self, error: SpoolUnavailable | None) -> None:
-        """The hit is durable, or with `error` was not accepted."""
-        if self._future.done():
-            return
-        if error is None:
-            self._future.set_result(None)
-        else:
-            self._future.set_exception(error)
-
-    def abort(self) -> None:
-        """Answering failed."""
-        self._future.cancel()
-
-    async def wait(self) -> None:
-        """Return when the hit is durable; raises `SpoolUnavailable`."""
-        await self._future
 
 
 class Tracking:
@@ -48,7 +23,7 @@ class Tracking:
 
     def route(self, scope: Scope) -> str | None:
         """The name of the tracking route that a request is for."""
-        return self._door.route(target_of(scope))
+        return self._door.route(target_of(scope), head_of(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Record a request and answer it."""

@@ -11,7 +11,7 @@ TABLES: tuple[Table, ...] = (
 DERIVED: tuple[Derived, ...] = analytics.DERIVED + users.DERIVED
 """Tables that follow from the events of each batch."""
 
-FED: tuple[Fed, ...] = users.FED + messaging.FED + operations.FED
+FED: tuple[Fed, ...] = users.FED + messaging.FED + compliance.FED + operations.FED
 """Tables that are fed from rows of some kind."""
 
 VIEWS: tuple[View, ...] = (

@@ -21,7 +21,7 @@ def count(name: str, about: str, keys: dict[Column, str], where: str, *,
     date = Column(day, Kind.DATE, "Day, UTC.")
     table = Table(name, about, (*keys, date, _TOTAL),
                   order=(*(column.name for column in keys), day),
-                  keep=Keep.SUM, sums=("total",), month=day if month else None)
+                  keep=Keep.SUM, sums=("total",), month=day if month else None, dense=True)
     return Derived(table, (*keys.values(), _DAY, "count(*)"), where)
 
 
@@ -29,7 +29,7 @@ def newest(name: str, about: str, keys: dict[Column, str], others: dict[Column, 
            where: str, *, private: str | None = None) -> Derived:
     """A table that keeps the newest `others` per `keys`."""
     table = Table(name, about, (*keys, *others, NEWEST), keep=Keep.NEWEST, version="created_at",
-                  order=tuple(column.name for column in keys))
+                  order=tuple(column.name for column in keys), dense=True)
     latest = (f"argMax({value}, e.created_at)" for value in others.values())
     return Derived(table, (*keys.values(), *latest, "max(e.created_at)"), where, private)
 

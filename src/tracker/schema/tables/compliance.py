@@ -1,8 +1,9 @@
 """Consent: what visitors agreed to, and the rules that ask for it."""
 
-from tracker.schema.columns import Column, Kind
-from tracker.schema.table import Keep, Table, View
-from tracker.schema.tables.core import BATCH
+from tracker.kinds import RowKind
+from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
+from tracker.schema.table import Fed, Keep, Table, View
+from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several
 
 _AGREEMENT = (
@@ -28,6 +29,7 @@ _AGREEMENT = (
     Column("owner", Kind.ID, "Whose it is.", personal=True),
     Column("oid", Kind.ID, "Organisation id."),
     Column("org", Kind.WORD, "Organisation name."),
+    EID,
     *BATCH,
 )
 
@@ -43,16 +45,28 @@ JURISDICTIONS = Table(
     "jurisdictions_store", "Keeps `jurisdictions`.",
     (
         Column("regulation", Kind.WORD, "Regulation, as GDPR."),
-        Column("compliance", Kind.WORD, "What it asks for."),
-        Column("seq", Kind.COUNT, "Place in the order of rules."),
-        Column("rules", Kind.JSON, "The rules."),
-        Column("locs", Kind.JSON, "Where they hold."),
+        Column("compliance", Kind.WORD, "What it regulates."),
+        Column("seq", Kind.COUNT, "Place in the order of rules of one kind."),
+        Column("rules", Kind.JSON, "Consent, name, since, source …; `withdrawn` where they hold no"
+               " more."),
+        Column("locs", Kind.JSON, "Where they hold: `codes` of ISO 3166."),
         Column("updated_at", Kind.TIME, "When this was last changed."),
+        EID,
         *BATCH,
     ),
     order=("regulation", "compliance", "seq"), keep=Keep.NEWEST, version="updated_at")
 
 TABLES = (AGREEMENTS, AGREED, JURISDICTIONS)
+
+_SHARED = tuple(name for name in AGREED.names
+                if name in {column.name for column in EVENT_COLUMNS
+                            if column.source is not From.BATCH})
+
+FED = (
+    Fed(AGREEMENTS, RowKind.AGREEMENT, _SHARED),
+    Fed(AGREED, RowKind.AGREEMENT, _SHARED),
+    Fed(JURISDICTIONS, RowKind.JURISDICTION, ("eid",)),
+)
 
 VIEWS = (
     View("agreements", "What each visitor agreed to last.", "agreements_store", "e.*",

@@ -14,7 +14,7 @@ EID = Column("eid", Kind.UUID, "Id of the event or message that made this row.")
 EVENTS = Table(
     "events", "Every event, once: the source of all other counts.",
     EVENT_COLUMNS, order=("oid", "created_at", "eid"), keep=Keep.NEWEST, month="created_at",
-    lookups=("vid", "uid"),
+    lookups=("vid", "uid"), again=("sid", "ip", "iphash"),
     aliases=(
         Alias("path", "Path of `url`.", "path(url)"),
         Alias("url_host", "Host of `url`.", "domain(url)"),

@@ -14,13 +14,14 @@ _ORG = (
 REDIRECTS = Table(
     "redirects_store", "Keeps `redirects`.",
     (
-        Column("hhash", Kind.WORD, "Hash of the host that was asked."),
+        Column("hhash", Kind.WORD, "Hash of the short URL's host."),
         Column("urlfrom", Kind.TEXT, "Short URL, as host/path."),
-        Column("urlto", Kind.TEXT, "Destination."),
+        Column("urlto", Kind.TEXT, "Destination; empty once the link is deleted."),
         *_ORG,
         Column("updated_at", Kind.TIME, "When it was last changed."),
         Column("updater", Kind.ID, "Who changed it.", personal=True),
         Column("created_at", Kind.TIME, "When it was made."),
+        EID,
         *BATCH,
     ),
     order=("urlfrom",), keep=Keep.NEWEST, version="updated_at")
@@ -33,9 +34,15 @@ REDIRECT_HISTORY = Table(
         *_ORG,
         Column("updater", Kind.ID, "Who changed it.", personal=True),
         Column("updated_at", Kind.TIME, "When it was changed."),
+        EID,
         *BATCH,
     ),
     order=("oid", "urlfrom", "updated_at"))
+
+_LINKS_FED = (
+    Fed(REDIRECTS, RowKind.LINK, ("hhash", "oid", "org", "eid"), {"urlfrom": "key"}),
+    Fed(REDIRECT_HISTORY, RowKind.LINK, ("oid", "org", "eid")),
+)
 
 _PEOPLE = (
     *_ORG,
@@ -132,15 +139,13 @@ MTHREADS = Table(
 
 TABLES = (REDIRECTS, REDIRECT_HISTORY, MTHREADS, MSTORE, MTRIAGE)
 
-THREAD, MESSAGE_PART = "thread", "message"
 _SHARED = ("oid", "org", "tid", "created_at", "eid")
 
-MTHREADS_FED = Fed(MTHREADS, RowKind.MESSAGE, _SHARED, THREAD)
-MSTORE_FED = Fed(MSTORE, RowKind.MESSAGE, _SHARED, MESSAGE_PART)
-MTRIAGE_FED = Fed(MTRIAGE, RowKind.MESSAGE, _SHARED, MESSAGE_PART,
-                  (("urgency", "8"), ("keep", "true")))
+MTHREADS_FED = Fed(MTHREADS, RowKind.MESSAGE, _SHARED, keys={"mtempl": "mtempl_object"})
+MSTORE_FED = Fed(MSTORE, RowKind.MESSAGE, _SHARED)
+MTRIAGE_FED = Fed(MTRIAGE, RowKind.MESSAGE, _SHARED, unknown={"urgency": "8", "keep": "true"})
 
-FED = (MTHREADS_FED, MSTORE_FED, MTRIAGE_FED)
+FED = (*_LINKS_FED, MTHREADS_FED, MSTORE_FED, MTRIAGE_FED)
 
 _SAID = "(e.created_at, CAST(e.eid AS VARCHAR))"
 """When something was said of a thread; ids of one batch tell what was said in one millisecond."""
@@ -158,7 +163,8 @@ def _latest(column: Column) -> str:
 
 
 VIEWS = (
-    View("redirects", "Short URLs and where they lead.", "redirects_store", "e.*", merged=True),
+    View("redirects", "Short URLs and where they lead.", "redirects_store", "e.*",
+         "WHERE e.urlto <> ''", merged=True),
     View("mthreads", "Message threads: the newest known value of each column.", "mthreads_store",
          ", ".join(("e.oid", "e.tid", *map(_latest, _THREAD), "min(e.created_at) AS created_at",
                     "max(e.created_at) AS updated_at")),

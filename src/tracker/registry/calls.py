@@ -1,0 +1,153 @@
+"""What workers and commands ask of the process that writes the registry, and what they are told."""
+
+from typing import Any
+
+import msgspec
+
+SCOPES = ("collect-server", "redirects", "read", "privacy", "admin")
+"""What an account or a key may do; `admin` may all."""
+
+ACCOUNT_ACTIONS = ("add", "list", "disable", "enable", "password", "key", "revoke")
+"""What `tracker account` can do."""
+
+Unset = msgspec.UnsetType
+UNSET = msgspec.UNSET
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """Who asks: a key, or an account with its password; and from where."""
+
+    address: str
+    key: str = ""
+    uid: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return "Credential(…)"
+
+
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A short URL as it is asked for; what is derived is taken and not read."""
+
+    urlfrom: str
+    urlto: str | Unset = UNSET
+    oid: str | Unset = UNSET
+    org: str | Unset = UNSET
+    pass_query: bool | Unset = UNSET
+    expires: str | int | Unset | None = UNSET
+    max_clicks: int | Unset | None = UNSET
+    hostfrom: Any = UNSET
+    slugfrom: Any = UNSET
+    hostto: Any = UNSET
+    pathto: Any = UNSET
+    searchto: Any = UNSET
+
+
+class PutLinks(msgspec.Struct, frozen=True, tag=True):
+    """Make or replace links, all or none; with `change` alter those that are there.
+
+    With `host` all must be of it.
+    """
+
+    who: Credential
+    wishes: list[Wish]
+    host: str = ""
+    change: bool = False
+
+
+class FindLinks(msgspec.Struct, frozen=True, tag=True):
+    """The links of a host behind the slug `after`, `most` of them; or the one of `urlfrom`."""
+
+    who: Credential
+    host: str = ""
+    urlfrom: str = ""
+    after: str = ""
+    most: int = 1_000
+
+
+class DropLink(msgspec.Struct, frozen=True, tag=True):
+    """Delete one link."""
+
+    who: Credential
+    urlfrom: str
+
+
+class Click(msgspec.Struct, frozen=True, tag=True):
+    """May this link, of which clicks are limited, be followed? With `count` this is a click."""
+
+    host: str
+    slug: str
+    count: bool
+
+
+class AddAccount(msgspec.Struct, frozen=True, tag=True):
+    """A new account; an empty password is none."""
+
+    uid: str
+    password: str
+    scopes: tuple[str, ...]
+    name: str = ""
+    hosts: tuple[str, ...] = ()
+    expires: int | None = None
+
+    def __repr__(self) -> str:
+        return "AddAccount(…)"
+
+
+class ChangeAccount(msgspec.Struct, frozen=True, tag=True):
+    """Switch an account off or on, or give it another password."""
+
+    uid: str
+    disabled: bool | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "ChangeAccount(…)"
+
+
+class ListAccounts(msgspec.Struct, frozen=True, tag=True):
+    """All accounts with their keys, without secrets."""
+
+
+class AddKey(msgspec.Struct, frozen=True, tag=True):
+    """A new key of an account, with scopes that the account has; none given are all of them."""
+
+    uid: str
+    scopes: tuple[str, ...] = ()
+    name: str = ""
+    expires: int | None = None
+
+
+class DropKey(msgspec.Struct, frozen=True, tag=True):
+    """Take a key away."""
+
+    id: str
+
+
+Call = (PutLinks | FindLinks | DropLink | Click | AddAccount | ChangeAccount | ListAccounts
+        | AddKey | DropKey)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One call; `token` shows that the caller may read the data directory."""
+
+    token: bytes
+    call: Call
+
+    def __repr__(self) -> str:
+        return "Asked(…)"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The answer: `value` as JSON, or with a status from 400 on why there is none.
+
+    `rejected` names each of several that is wrong; `retry` is in how many seconds to come again.
+    """
+
+    status: int = 200
+    value: bytes = b"null"
+    code: str = ""
+    message: str = ""
+    field: str | None = None
+    rejected: list[dict[str, Any]] = []
+    retry: int = 0

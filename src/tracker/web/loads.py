@@ -1,0 +1,98 @@
+"""Bodies that ask for short URLs: one as JSON, many as JSON or CSV."""
+
+import csv
+import io
+import re
+from typing import Any
+
+import msgspec
+
+from tracker.errors import RequestRefused
+from tracker.registry.calls import Wish
+from tracker.registry.links import MOST_AT_ONCE
+
+_PLACE = re.compile(r"(?s)(.*?)(?: - at `\$(?:\[(\d+|\.\.\.)\])?(?:\.(\w+))?`)?")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_one = msgspec.json.Decoder(Wish).decode
+_many = msgspec.json.Decoder(list[Wish]).decode
+
+
+def read_one(body: bytes) -> Wish:
+    """The link that a JSON object asks for; raises `RequestRefused`."""
+    if not body.strip():
+        raise RequestRefused(400, "empty_body", 'Send a JSON object: {"urlfrom": "https://…",'
+                             ' "urlto": "https://…"}.')
+    try:
+        return _one(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from None
+
+
+def read_many(body: bytes, content_type: str) -> list[Wish]:
+    """The links of a JSON array, or of CSV with a line of names; raises `RequestRefused`."""
+    if content_type.partition(";")[0].strip().lower() == "text/csv":
+        return _read_csv(body)
+    try:
+        return _many(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from None
+
+
+def _explained(error: Exception) -> RequestRefused:
+    if not isinstance(error, msgspec.ValidationError):
+        return RequestRefused(400, "not_json", "The body is not valid JSON.")
+    found = _PLACE.fullmatch(str(error))
+    assert found is not None
+    what, index, field = found.groups()
+    if unknown := _UNKNOWN.fullmatch(what):
+        field, what = unknown[1][:100], f"there is no `{unknown[1][:100]}`"
+    elif missing := _MISSING.fullmatch(what):
+        field, what = missing[1], f"`{missing[1]}` is missing"
+    elif field:
+        what = f"`{field}`: {what[0].lower()}{what[1:]}"
+    where = f"link {index}: " if index and index.isdigit() else ""
+    return RequestRefused(400, "link_refused", f"{where}{what}.", field)
+
+
+def _read_csv(body: bytes) -> list[Wish]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RequestRefused(400, "not_utf8", "The body is not UTF-8.") from None
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    wishes: list[Wish] = []
+    try:
+        names = [name.strip() for name in next(rows, [])]
+        for row in rows:
+            if not row:
+                continue
+            if len(row) != len(names):
+                raise RequestRefused(400, "link_refused", f"Line {rows.line_num} of the CSV has"
+                                     f" {len(row)} values, but there are {len(names)} names.")
+            wishes.append(_wish(dict(zip(names, row, strict=True)), rows.line_num))
+            if len(wishes) > MOST_AT_ONCE:
+                break
+    except csv.Error as error:
+        raise RequestRefused(400, "not_csv", f"Line {rows.line_num} is no CSV: {error}.") from None
+    return wishes
+
+
+def _wish(values: dict[str, str], line: int) -> Wish:
+    """An empty cell says nothing."""
+    given: dict[str, Any] = {name: value for name, value in values.items() if value != ""}
+    if "pass_query" in given:
+        given["pass_query"] = _FLAGS.get(given["pass_query"].strip().lower(), given["pass_query"])
+    if "max_clicks" in given and given["max_clicks"].strip().isdecimal():
+        given["max_clicks"] = int(given["max_clicks"][:20])
+    if "expires" in given and given["expires"].strip().isdecimal():
+        given["expires"] = int(given["expires"][:20])
+    try:
+        return msgspec.convert(given, Wish)
+    except msgspec.ValidationError as error:
+        refused = _explained(error)
+        raise RequestRefused(refused.status, refused.code, f"line {line}: {refused.message}",
+                             refused.field) from None
+
+
