@@ -6,6 +6,7 @@ from tracker.door import websocket
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
 from tracker.intake.body import REPEATED_BYTES
+from tracker.intake.payments import ITEM_KEYS, MOST_ITEMS
 from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
 from tracker.query.turns import WAIT_SECONDS, WAITING
@@ -44,6 +45,7 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("bytes of a body, as sent and unpacked", size(most.body_bytes)),
         ("events of one request", f"{most.events_per_request:,}"),
         ("keys of one event", f"{most.keys_per_event:,}"),
+        ("payments of one request; keys of one", f"{MOST_ITEMS:,}; {ITEM_KEYS}"),
         ("nesting of one event", str(most.json_depth)),
         ("events of one request times bytes of its head", size(REPEATED_BYTES)),
         ("bytes of a head; of its first line",

@@ -194,11 +194,7 @@ class BodyReader:
             if fault is not None:
                 refused.append(Refused(index, *fault, f"[{index}]"))
             events.append(text if fault is None else None)
-        if len(refused) == len(texts):
-            worst = refused[0]
-            raise RequestRefused(400, worst.code, f"None of the {len(texts)} events can be taken;"
-                                 f" the first: {worst.message}", worst.field)
-        return Body(data, shape, events, refused)
+        return settled(Body(data, shape, events, refused))
 
     def _hold_count(self, count: int) -> None:
         if count > self._events:
@@ -212,6 +208,15 @@ class BodyReader:
             raise RequestRefused(400, "too_many_keys",
                                  f"The form has more than {self._keys} fields.")
         return Body(data, Shape.FORM, [], [])
+
+
+def settled(body: Body) -> Body:
+    """A batch of which something can be taken; raises `RequestRefused` when nothing can."""
+    if len(body.refused) == len(body.events):
+        worst = body.refused[0]
+        raise RequestRefused(400, worst.code, f"None of the {body.size} events can be taken;"
+                             f" the first: {worst.message}", worst.field)
+    return body
 
 
 def hold_repetition(events: int, head_bytes: int) -> None:
