@@ -29,7 +29,8 @@ class Manifest(msgspec.Struct, frozen=True):
     Every event the door accepted is one of: landed as a row, `filtered` by reason, `quarantined`
     as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of these. `others` says
     how many of the rows are no events, but something else that was sent.
-    Times are nanoseconds since 1970, UTC.
+    Times are nanoseconds since 1970, UTC. `imports` says of the files that lines of were imported
+    how many of their lines are settled with this batch.
     """
 
     sequencer: str
@@ -48,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True):
     bytes: int
     versions: dict[str, str]
     others: int = 0
+    imports: dict[str, int] = {}
 
 
 def kinds_of(table: pa.Table) -> frozenset[str]:

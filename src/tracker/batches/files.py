@@ -51,22 +51,28 @@ class Totals(msgspec.Struct):
 
 
 class Folded(msgspec.Struct):
-    """Totals per hour (UTC, hours since 1970) of the manifests up to and with `through`."""
+    """Totals per hour (UTC, hours since 1970) of the manifests up to and with `through`.
+
+    `imports` are the lines settled by any of them, as in `Manifest`.
+    """
 
     through: int = 0
     hours: dict[int, Totals] = msgspec.field(default_factory=dict)
+    imports: dict[str, int] = {}
 
 
 class BatchFiles:
     """All batches of one data directory.
 
-    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed.
+    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed, as
+    does `imports`: how many lines of each imported file are settled.
     """
 
     def __init__(self, directory: Path, files: Files | None = None) -> None:
         self.directory = directory
         self._files = files or Files()
         self.totals = Totals()
+        self.imports: dict[str, int] = {}
         self._manifests: dict[int, Manifest] = {}
         self._folded = Folded()
         self.newest: Manifest | None = None
@@ -80,6 +86,7 @@ class BatchFiles:
             self._read_manifest(path)
         for n in sorted(self._manifests):
             self.totals.add(self._manifests[n])
+            self.imports |= self._manifests[n].imports
         if self._manifests:
             self.newest = self._manifests[max(self._manifests)]
         self._delete_unsealed()
@@ -95,6 +102,7 @@ class BatchFiles:
         self._manifests[manifest.n] = manifest
         self.newest = manifest
         self.totals.add(manifest)
+        self.imports |= manifest.imports
 
     def load(self, n: int) -> Batch:
         """Batch `n`, its table mapped from the file. Raises `FileNotFoundError` if it is gone."""
@@ -129,6 +137,7 @@ class BatchFiles:
             manifest = self._manifests.pop(n)
             hour = manifest.sealed_at // 3_600_000_000_000
             self._folded.hours.setdefault(hour, Totals()).add(manifest)
+            self._folded.imports |= manifest.imports
         self._folded.through = foldable[-1]
         write_state(self._files, self.directory / "folded", self._folded)
         for n in foldable:
@@ -158,6 +167,7 @@ class BatchFiles:
             self._folded = read_state(path, Folded, _RESTORE)
         for totals in self._folded.hours.values():
             self.totals.merge(totals)
+        self.imports |= self._folded.imports
 
     def _read_manifest(self, path: Path) -> None:
         manifest = read_state(path, Manifest, _RESTORE)

@@ -204,7 +204,7 @@ class Sequencer:
         started = time.monotonic()
         newest = self._files.newest
         sealing = account(
-            self.pending.take(), self._sealed(), self._refinery, self._gate,
+            self.pending.take(), self._sealed(), self._files.imports, self._refinery, self._gate,
             self._settings.partitions,
             lambda spools, counts: Manifest(
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,
