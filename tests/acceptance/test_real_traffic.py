@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from harness.process import TrackerProcess, eventually, running
 from harness.importing import run_import
+from harness.process import TrackerProcess, eventually, running
 from harness.traffic import FOLDER, LOG, require_traffic, send, truth
 
 Rows = list[tuple[Any, ...]]
