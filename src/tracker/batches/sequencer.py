@@ -18,6 +18,7 @@ from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
 from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
+from tracker.imported import SPOOL
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
@@ -140,7 +141,7 @@ class Sequencer:
     def _gather(self) -> bool:
         """Read on in every spool while there is room."""
         found = False
-        for source in self._sources.values():
+        for source in self._in_order():
             while self.pending.has_room():
                 looked, published = self._clock(), source.reader.published()
                 records = self._read(source.reader)
@@ -154,6 +155,10 @@ class Sequencer:
                 source.seen = max(source.seen, self.pending.add(source.reader, records))
                 source.events += self.pending.events - before
         return found
+
+    def _in_order(self) -> list[_Source]:
+        """Imports last: files can wait for visitors."""
+        return [self._sources[name] for name in sorted(self._sources, key=SPOOL.__eq__)]
 
     def _read(self, reader: SpoolReader) -> list[Record] | None:
         """The next records; None when the disk does not give them now."""
