@@ -20,6 +20,7 @@ _MONTH_NS = 31 * 86_400 * 10**9
 _NAMED = 10
 _BLANK = frozenset({b"", b"\r"})
 _ENDS = re.compile(r"[\r\n]+")
+_LONGEST_FIELD = 16 << 10
 _PATHS = {False: b"/tr/v1/tr/", True: b"/tr/v1/str/"}
 
 Read = Callable[[bytes, int], Event | NoEvent]
@@ -167,6 +168,6 @@ def head_of(event: Event) -> Head:
     """The head of the request that an event would have come with."""
     fields = [(b"Host", event.host), (b"User-Agent", event.agent)]
     lines = [b"POST %b HTTP/1.1" % _PATHS[event.server]]
-    lines += [b"%b: %b" % (name, _ENDS.sub(" ", value).encode("utf-8", "replace"))
+    lines += [b"%b: %b" % (name, _ENDS.sub(" ", value[:_LONGEST_FIELD]).encode("utf-8", "replace"))
               for name, value in fields if value]
     return Head(Route.STR if event.server else Route.TR, b"".join(line + b"\r\n" for line in lines))
