@@ -1,6 +1,6 @@
 """What codes and reasons mean, for people; `generate.py` holds them against the code."""
 
-from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
+from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
 from tracker.refine.refined import Drop, Reason
 
 ERRORS: dict[str, str] = {
@@ -82,5 +82,7 @@ REASONS: dict[str, str] = {
 }
 
 DROPS: dict[str, str] = {
+    IMPORT_GAP: "Lines of an import whose predecessors were lost on the way to the disk. Import the"
+                " file again: it goes on where the loss began.",
     Drop.ACCOUNT: "`AccountHashMixer` is set and `acct` is not the account of the host.",
 }

@@ -214,6 +214,7 @@ def test_schema_is_made_verified_and_dropped() -> None:
 
 DIFFER = """
 from pathlib import Path
+from tracker.stores.statements import Statements
 with Statements(Path("data/chdb")) as database:
     database.execute("ALTER TABLE sfpla.logs DROP COLUMN topic")
     database.execute("ALTER TABLE sfpla.logs MODIFY COLUMN name String")
