@@ -91,8 +91,8 @@ fuzz-short: $(FUZZ) ## the same 3,000 inputs for every parser, a thousand by HTT
 docs: $(READY) ## make the reference pages of what the code says
 	$(BIN)/python docs/generate.py
 
-demo: $(READY) ## send examples/access.log to the tracker that runs here
-	$(BIN)/python examples/send_log.py examples/access.log
+demo: $(READY) ## import examples/access.log with the config of the examples
+	$(BIN)/tracker import --config examples/config.json --host www.bakery.example examples/access.log
 
 # What the examples of the original's README lead to, one endpoint: health, ltv, ltv-batch,
 # redirects, privacy, jurisdictions, batch, e2e. They are read from ../shared.

@@ -6,7 +6,8 @@ from tracker.door import websocket
 from tracker.door.door import READING_BYTES
 from tracker.door.refusals import LINE_BYTES
 from tracker.intake.body import REPEATED_BYTES
-from tracker.lineitems import MOST_ITEMS, MOST_REPEATED
+from tracker.intake.payments import ITEM_KEYS, MOST_ITEMS
+from tracker.lineitems import MOST_OBJECTS, MOST_REPEATED
 from tracker.query.inside import CONCURRENT
 from tracker.query.protocol import MAX_SQL_BYTES
 from tracker.query.turns import WAIT_SECONDS, WAITING
@@ -45,10 +46,11 @@ def bounds() -> tuple[tuple[str, str], ...]:
         ("bytes of a body, as sent and unpacked", size(most.body_bytes)),
         ("events of one request", f"{most.events_per_request:,}"),
         ("keys of one event", f"{most.keys_per_event:,}"),
+        ("payments of one request; keys of one", f"{MOST_ITEMS:,}; {ITEM_KEYS}"),
         ("nesting of one event", str(most.json_depth)),
         ("events of one request times bytes of its head", size(REPEATED_BYTES)),
-        ("line items of the payments of one request; bytes that they take over",
-         f"{MOST_ITEMS:,}; {size(MOST_REPEATED)}"),
+        ("objects in the payments of one request; bytes that they take over from beside them",
+         f"{MOST_OBJECTS:,}; {size(MOST_REPEATED)}"),
         ("bytes of a head; of its first line",
          f"{size(front.header_bytes)} (`MaxHeaderBytes`); {size(LINE_BYTES)}"),
         ("connections of all workers", f"{front.connections:,} (`MaximumConnections`)"),

@@ -1,9 +1,13 @@
 """What codes and reasons mean, for people; `generate.py` holds them against the code."""
 
-from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
+from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
 from tracker.refine.refined import Drop, Reason
 
 ERRORS: dict[str, str] = {
+    "bad_amount": "An amount of a payment is no number, or has more digits than are kept: 14 before"
+                  " the point, 4 behind it.",
+    "bad_currency": "`currency` is no code of ISO 4217.",
+    "bad_payments": "`payments` is not an array of objects.",
     "agreements_unavailable": "Agreements are read by the query port, which is off or does not"
                               " answer now.",
     "bad_address": "`ip` is no address.",
@@ -63,6 +67,7 @@ ERRORS: dict[str, str] = {
                       " too much of what stands beside them. Send them in parts.",
     "too_many_links": "More than 10,000 short URLs at once.",
     "too_many_keys": "An event, a form or a URL names too many values.",
+    "too_many_payments": "One request holds too many payments. Send them in parts.",
     "unknown_action": "There is no such question below `/ppi/`.",
     "unknown_address": "The data do not say where the address is.",
     "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
@@ -80,5 +85,7 @@ REASONS: dict[str, str] = {
 }
 
 DROPS: dict[str, str] = {
+    IMPORT_GAP: "Lines of an import whose predecessors were lost on the way to the disk. Import the"
+                " file again: it goes on where the loss began.",
     Drop.ACCOUNT: "`AccountHashMixer` is set and `acct` is not the account of the host.",
 }

@@ -275,3 +275,14 @@ def found(name: str) -> list[bytes]:
     """Inputs that once were findings of a target, kept under `found/<target>/`."""
     folder = FOUND / name
     return [path.read_bytes() for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+
+def logs() -> list[bytes]:
+    """Access logs, JSON lines and rows, plain and packed."""
+    common = b'192.0.2.1 - ann [17/May/2015:10:05:03 +0200] "GET /a.css?utm_source=x HTTP/1.1" 304 -'
+    combined = common + b' "https://news.example/" "Mozilla/5.0 \\"x\\" \\xe4"'
+    row = json.dumps({**EVENT, "created_at": "2026-11-25 10:00:00.123", "received_at": 1_795_000_000,
+                      "sequencer": "s", "batch": 1, "ip": "kLm3", "agent": "a\r\nb", "server": True,
+                      "eid": "c0ffee00-cafe-11f0-8000-0123456789ab"}).encode()
+    plain = b"\n".join((combined, common, b"", combined + b' "-" 0.1\r', row, *jsons(), b"half"))
+    return [plain, common, row, gzip.compress(plain), gzip.compress(plain)[:-9]]

@@ -8,6 +8,7 @@ from fuzz import seeds
 from fuzz.checks import (
     config,
     door,
+    importing,
     intake,
     links,
     places,
@@ -58,6 +59,8 @@ TARGETS: tuple[Target, ...] = (
     Target("agents", "User-Agent headers", refine.check_agents, seeds.agents, most=2048),
     Target("hits", "spool records: a hit that comes back as written, or none", refine.check_hits,
            seeds.hits),
+    Target("accesslog", "files to import: every line an event that refines to one row, or a reason;"
+           " packed, read in pieces and read again the same", importing.check, seeds.logs),
     Target("damage", "damaged segments: intact records found, in order, none made up", spool.check,
            seeds.damages, most=256),
     Target("segments", "any bytes as a segment: reading ends, nothing is made up",

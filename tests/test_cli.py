@@ -1,4 +1,3 @@
-import io
 import json
 import re
 import socket
@@ -18,7 +17,6 @@ from tracker.batches.identity import identity
 from tracker.cli import NAMES, run
 from tracker.delivery.cursor import Cursor
 from tracker.hit import Hit, Route, Shape, encode_hit
-from tracker.stores.statements import Statements
 
 
 @pytest.fixture(autouse=True)
@@ -193,41 +191,54 @@ def test_schema_is_applied_and_shown_without_a_start(tmp_path: Path) -> None:
     assert "pending" not in after
 
 
-def test_schema_is_made_verified_and_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+def apart(*arguments: str, typed: str = "") -> tuple[int, str]:
+    """A command in a process of its own, as one process has one engine; exit code and output."""
+    done = subprocess.run([sys.executable, "-m", "tracker", *arguments], check=False, input=typed,
+                          capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout
+
+
+def test_schema_is_made_verified_and_dropped() -> None:
     Path("config.json").write_text("{}")
     Path("data").mkdir()
 
-    assert 1 == run(["schema", "verify"])
-    assert "WRONG  events " in capsys.readouterr().out
-    assert 0 == run(["schema", "apply"])
-    assert 0 == run(["schema", "verify"])
-    assert re.search(r"ok     events +ReplacingMergeTree +0 rows\n", capsys.readouterr().out)
-    assert 0 == run(["schema", "drop", "--yes"])
-    assert 1 == run(["schema", "verify"])
+    code, said = apart("schema", "verify")
+    assert (1, True) == (code, "WRONG  events " in said)
+    assert 0 == apart("schema", "apply")[0]
+    code, said = apart("schema", "verify")
+    assert 0 == code
+    assert re.search(r"ok     events +ReplacingMergeTree +0 rows\n", said)
+    assert 0 == apart("schema", "drop", "--yes")[0]
+    assert 1 == apart("schema", "verify")[0]
 
 
-def test_a_difference_from_what_is_declared_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+DIFFER = """
+from pathlib import Path
+from tracker.stores.statements import Statements
+with Statements(Path("data/chdb")) as database:
+    database.execute("ALTER TABLE sfpla.logs DROP COLUMN topic")
+    database.execute("ALTER TABLE sfpla.logs MODIFY COLUMN name String")
+    database.execute("CREATE TABLE sfpla.mine (a Int8) ENGINE = MergeTree ORDER BY a")
+"""
+
+
+def test_a_difference_from_what_is_declared_is_named() -> None:
     Path("data").mkdir()
-    run(["schema", "apply"])
-    with Statements(Path("data/chdb")) as database:
-        database.execute("ALTER TABLE sfpla.logs DROP COLUMN topic")
-        database.execute("ALTER TABLE sfpla.logs MODIFY COLUMN name String")
-        database.execute("CREATE TABLE sfpla.mine (a Int8) ENGINE = MergeTree ORDER BY a")
-    capsys.readouterr()
+    apart("schema", "apply")
+    subprocess.run([sys.executable, "-c", DIFFER], check=True, timeout=60)
 
-    assert 1 == run(["schema", "verify"])
-    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("WRONG")]
+    code, said = apart("schema", "verify")
+    wrong = [line for line in said.splitlines() if line.startswith("WRONG")]
+    assert 1 == code
     assert ["lacks topic; name is String instead of LowCardinality(String)",
             "not ours: nothing writes or reads it"] == [line[77:].strip() for line in wrong]
 
 
-def test_drop_asks_first(monkeypatch: pytest.MonkeyPatch,
-                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_drop_asks_first() -> None:
     Path("data").mkdir()
-    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
 
-    assert 1 == run(["schema", "drop"])
-    assert capsys.readouterr().out.endswith("nothing was removed\n")
+    code, said = apart("schema", "drop", typed="yes\n")
+    assert (1, True) == (code, said.endswith("nothing was removed\n"))
 
 
 @pytest.mark.parametrize("words", [["--param_v=x"], ["--param_v", "x"]])

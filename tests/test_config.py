@@ -3,6 +3,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_names_match_without_regard_to_case() -> None:
     ({"DefaultRedirect": "https://[x]/"}, 'DefaultRedirect: "https://[x]/" is no web address'),
     ({"UrlFilter": "(a"}, "UrlFilter: not a regular expression"),
     ({"QueryPort": "0.0.0.0:8123"}, "QueryPort: 0.0.0.0 can be reached from other machines"),
+    ({"Currency": {"Rates": {"USD": "0.92"}}}, "Currency.Rates: no Base to convert into"),
+    ({"Currency": {"Base": "Euro"}}, 'Currency.Base: "Euro" is no currency of ISO 4217'),
+    ({"Currency": {"Base": "EUR", "Rates": {"US": 1}}}, 'Currency.Rates: "US" is no currency'),
+    ({"Currency": {"Base": "EUR", "Rates": {"USD": "0"}}}, "Currency.Rates.USD: 0 is no rate"),
+    ({"Currency": {"Base": "EUR", "Rates": {"USD": "nan"}}}, "Currency.Rates.USD: nan is no rate"),
+    ({"Currency": {"Base": "EUR", "Rates": {"USD": "a"}}}, "Currency.Rates.USD: a is no rate"),
+    ({"Currency": {"Base": "EUR", "Rates": {"USD": 1e10}}}, "is no rate"),
+    ({"Currency": {"Base": "EUR", "Rates": {"USD": [1]}}},
+     "Currency.Rates: must be an object of numbers"),
     ({"Notify": [{"Service": "chdb", "Context": "a/b"}]}, 'Notify[0].Context: "a/b" is no name'),
     ({"Notify": [{"Service": "chdb"}, {"Service": "chdb"}]}, "Notify[1]: chdb stands twice"),
     ({"Notify": [{"Service": "duckdb"}, {"Service": "duckdb"}]},
@@ -120,6 +130,13 @@ def test_what_cannot_be_used_is_refused_with_its_key_and_the_mend(
     config: dict[str, object] | str, message: str,
 ) -> None:
     assert message in refusal(config)
+
+
+def test_rates_are_taken_as_text_or_number_and_kept_exactly() -> None:
+    refine = settings({"Currency": {"Base": "eur", "Rates": {"usd": "0.92", "CHF": 1.07}}}).refine
+
+    assert "EUR" == refine.base_currency
+    assert {"USD": Decimal("0.92"), "CHF": Decimal("1.07")} == refine.rates
 
 
 def test_a_file_that_is_not_utf8_is_refused() -> None:

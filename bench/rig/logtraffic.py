@@ -11,7 +11,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from bench.rig.payloads import ID_CHARACTERS, PATH
-from examples.send_log import Entry, Visitors, entries, event_of
+from tracker.importing.accesslog import Format
+from tracker.importing.event import Event
+from tracker.importing.requests import Requests
+from tracker.importing.visitors import Visitors
 
 _ROOT = Path(__file__).resolve().parents[2]
 LOGS = (_ROOT.parent / "shared" / "data" / "access.log.gz", _ROOT / "examples" / "access.log")
@@ -23,21 +26,22 @@ _PAIRS = ("vid", "sid", "ename", "first")
 def requests(logs: tuple[Path, ...] = LOGS) -> Iterator[str]:
     """Lines for `traffic.lua`, of the first of `logs` that is there."""
     path = next(path for path in logs if path.exists())
-    visitors = Visitors()
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", errors="replace") as lines:
-        understood = [entry for entry in entries(lines) if entry is not None]
-    for number, entry in enumerate(sorted(understood, key=lambda entry: entry.time)):
-        request = _request(number, entry, event_of(entry, visitors, _SITE))
+    reader = Requests(Format(None), Visitors(b"bench"), _SITE, {}, with_address=True)
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as lines:
+        found = [reader.read(line.rstrip(b"\n"), number) for number, line in enumerate(lines, 1)]
+    events = [event for event in found if isinstance(event, Event)]
+    for number, event in enumerate(sorted(events, key=lambda event: event.received)):
+        request = _request(number, event)
         if "\\r\\n" not in request.replace("\r\n", ""):  # that is how the file writes line ends
             yield request.replace("\r\n", "\\r\\n").replace(_ID, "\t")
 
 
-def _request(number: int, entry: Entry, event: dict[str, Any]) -> str:
+def _request(number: int, found: Event) -> str:
     """Head and body, with `_ID` for the id. They happen now: the log's own times are left out."""
-    event["eid"] = _ID
+    event: dict[str, Any] = {"eid": _ID, **json.loads(found.body)}
     del event["created"]
-    fields = [f"Host: {_SITE}", f"User-Agent: {entry.agent}" if entry.agent else "",
-              f"X-Forwarded-For: {entry.address}", "Accept: */*", "Accept-Encoding: gzip, deflate"]
+    fields = [f"Host: {_SITE}", f"User-Agent: {found.agent}" if found.agent else "",
+              f"X-Forwarded-For: {found.address}", "Accept: */*", "Accept-Encoding: gzip, deflate"]
     if number % 3 == 0:
         params = event.pop("params")
         path = "".join(f"{key}/{quote(str(event.pop(key)), safe='')}/" for key in _PAIRS)

@@ -30,7 +30,8 @@ class Manifest(msgspec.Struct, frozen=True):
     as a dead letter by reason, or a `duplicate`: accepted = rows + the sum of these. `others` says
     how many of the rows are no events, but something else that was sent.
     Times are nanoseconds since 1970, UTC. `rows_crc` is the CRC-32 of the Arrow file; None in those
-    of versions that made none.
+    of versions that made none. `imports` says of the files that lines of were imported how many of
+    their lines are settled with this batch.
     """
 
     sequencer: str
@@ -50,6 +51,7 @@ class Manifest(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     rows_crc: int | None = None
     others: int = 0
+    imports: dict[str, int] = {}
 
 
 def kinds_of(table: pa.Table) -> frozenset[str]:

@@ -16,7 +16,7 @@ Command = Callable[[argparse.Namespace], int]
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-NAMES = ("serve", "check", "status", "sql", "client", "replay", "schema", "account")
+NAMES = ("serve", "check", "status", "sql", "client", "import", "replay", "schema", "account")
 
 _ABOUT = """Self-hosted user telemetry: events in, nothing lost, answers out.
 
@@ -49,6 +49,14 @@ _EXAMPLES = {
   tracker client -q "SELECT 1" --format JSON
   tracker client --param_v=user-123 -q "SELECT * FROM sfpla.events WHERE vid = {v:String}"
   tracker client < queries.sql""",
+    "import": """examples:
+  tracker import --host www.example.com /var/log/nginx/access.log*
+                                          what is new in these; again tomorrow
+  tracker import --dry-run access.log     say what it would come to, and show three events
+  tracker import events.jsonl             objects as clients send them, one a line
+  tracker sql --output old.jsonl "SELECT * FROM events" && tracker import old.jsonl
+                                          rows of another tracker, under their own ids
+  ssh web1 cat access.log | tracker import --host www.example.com -""",
     "replay": """examples:
   tracker replay list                     what was set aside, and why
   tracker replay show 17                  the letters of batch 17, with their raw bytes
@@ -131,6 +139,8 @@ def parser() -> argparse.ArgumentParser:
     _sql(_command(subparsers, "sql", commands.sql, "ask a running tracker"))
     _client(_command(subparsers, "client", commands.client,
                      "ask a running tracker, with the options of clickhouse client"))
+    _import(_command(subparsers, "import", commands.import_,
+                     "bring in access logs, JSON lines and exports, each line once"))
     _replay(_command(subparsers, "replay", commands.replay,
                      "list, show and send again what was set aside"))
     _schema(_command(subparsers, "schema", commands.schema,
@@ -211,6 +221,25 @@ def _client(made: argparse.ArgumentParser) -> None:
                       help="value of {NAME:Type} in the statements; any NAME")
     made.add_argument("-n", "--multiquery", action="store_true",
                       help="taken, as several statements are always understood")
+    _config_option(made)
+
+
+def _import(made: argparse.ArgumentParser) -> None:
+    made.add_argument("files", nargs="+", metavar="FILE",
+                      help="plain or packed by gzip; - is standard input")
+    made.add_argument("--format", default="auto", choices=("auto", "combined", "common", "jsonl"),
+                      help="of all lines (default: each line tells)")
+    made.add_argument("--host", default="", metavar="NAME",
+                      help="host of the site, which logs do not name")
+    made.add_argument("--oid", default="", metavar="ID",
+                      help="oid of events that have none of their own")
+    made.add_argument("--ip", default="log", choices=("log", "none"),
+                      help="whether the log's addresses are those of visitors; none where they are"
+                           " a proxy's (default: %(default)s)")
+    made.add_argument("--from-line", type=int, default=1, metavar="N",
+                      help="leave out earlier lines for good")
+    made.add_argument("--dry-run", action="store_true",
+                      help="read, count and show, but import nothing")
     _config_option(made)
 
 

@@ -139,6 +139,16 @@ def replay(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def import_(parsed: argparse.Namespace) -> int:
+    """Bring in logs and exports, each line once."""
+    settings = prepare(load(parsed.config, os.environ))
+    from tracker.importing.command import Options, run  # noqa: PLC0415 - as above
+
+    return run(Options(tuple(parsed.files), parsed.format, parsed.host, parsed.oid,
+                       parsed.ip == "log", parsed.from_line, parsed.dry_run),
+               settings, sys.stdout)
+
+
 def _list_letters(dead: "DeadLetters") -> None:
     from tracker.batches.replay import summaries  # noqa: PLC0415
 

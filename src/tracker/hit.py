@@ -39,6 +39,7 @@ class Shape(IntEnum):
     ARRAY = 2
     NDJSON = 3
     FORM = 4
+    LINES = 5  # of a log, see tracker.imported; no client can send it
 
 
 BATCHES = frozenset({Shape.ARRAY, Shape.NDJSON})
@@ -62,6 +63,7 @@ class Hit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `secure`   the client came by TLS
     `replayed` it was a dead letter: its events are remembered by id, so that a second replay of
                the same letter counts none twice
+    `imported` it is a line of a log: its time is the log's, and its id is remembered nowhere
     """
 
     id: bytes
@@ -75,6 +77,7 @@ class Hit(msgspec.Struct, array_like=True, frozen=True, gc=False):
     refused: tuple[int, ...] = ()
     secure: bool = False
     replayed: bool = False
+    imported: bool = False
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,11 +8,12 @@ class RowKind(StrEnum):
 
     EVENT = ""
     PAYMENT = "payment"  # an event too; makes a row of `payments` per line item
+    MESSAGE = "message"  # an event of a message thread; rows of `mthreads`, `mstore`, `mtriage`
     AGREEMENT = "agreement"  # what a visitor consents to
     JURISDICTION = "jurisdiction"  # a law, from the list of the tracker
     LOG = "log"  # a line that a service sent
     LINK = "link"  # a short URL was made, changed or deleted
 
 
-EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT})
+EVENT_KINDS = frozenset({RowKind.EVENT, RowKind.PAYMENT, RowKind.MESSAGE})
 """Kinds whose rows land in `events`."""

@@ -8,8 +8,9 @@ import msgspec
 
 from tracker.hit import Shape
 
-MOST_ITEMS: Final = 10_000
-"""Line items of one request."""
+MOST_OBJECTS: Final = 10_000
+"""Objects within the payments of one request, whether they are line items or not: of a name that
+is there twice, in other capitals, it does not matter which one is taken."""
 
 MOST_REPEATED: Final = 4 << 20
 """Bytes that the line items of one request take over from their events and the head."""

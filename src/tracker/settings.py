@@ -1,6 +1,8 @@
 """One frozen section per room: what each needs to know of the configuration, with defaults."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from re import Pattern
@@ -70,6 +72,8 @@ class RefineSettings:
 
     `private_key`  key of the hashes of personal data; the text of PrefixPrivateHash as bytes, or
                    random bytes made once in the data directory
+    `base_currency`  what lifetime values are in; "" leaves each payment in its own currency
+    `rates`          units of the base currency for one unit of each other
     """
 
     api_version: int = 1
@@ -85,6 +89,8 @@ class RefineSettings:
     account_hash_mixer: str = ""
     created_past_seconds: int = 604_800
     created_future_seconds: int = 300
+    base_currency: str = ""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

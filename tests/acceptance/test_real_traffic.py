@@ -1,5 +1,6 @@
-"""Real traffic over HTTP gives the totals that were counted without us, in both stores."""
+"""Real traffic, sent or imported, gives the totals counted without us, in both stores."""
 
+import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from harness.importing import run_import
 from harness.process import TrackerProcess, eventually, running
-from harness.traffic import require_traffic, send, truth
+from harness.traffic import FOLDER, LOG, require_traffic, send, truth
 
 Rows = list[tuple[Any, ...]]
 Ask = Callable[[str], Rows]
@@ -37,6 +39,22 @@ def asks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                  Notify=[{"Service": "chdb"}, {"Service": "duckdb"}]) as tracker:
         sent = send(tracker.url, request.param)
         assert {"200": 7000} == sent["answers"]
+        tracker.flush()
+        yield {"chdb": _clickhouse(tracker), "duckdb": _duckdb(tracker)}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ask]]:
+    """The same, once the log was imported: in two halves, packed, and again."""
+    require_traffic()
+    folder = tmp_path_factory.mktemp("import")
+    with running(folder, UseRemoveIP=False,
+                 Notify=[{"Service": "chdb"}, {"Service": "duckdb"}]) as tracker:
+        lines = gzip.decompress((FOLDER / LOG).read_bytes()).splitlines(keepends=True)
+        half = folder / "access.log"
+        half.write_bytes(b"".join(lines[:3500]))
+        for path in (half, FOLDER / LOG, half, FOLDER / LOG):
+            run_import(tracker, "--host", "semicomplete.com", str(path))
         tracker.flush()
         yield {"chdb": _clickhouse(tracker), "duckdb": _duckdb(tracker)}
 
@@ -78,7 +96,29 @@ def counts(rows: Rows) -> dict[str, int]:
 def test_the_totals_of_real_traffic_are_those_counted_without_us(
     asks: dict[str, Ask], store: str,
 ) -> None:
-    ask, want = asks[store], truth()
+    want = truth()
+    check_events(asks[store], want, store)
+    assert {k: v for k, v in want["os"].items() if k != "none"} == {
+        k: v for k, v in counts(asks[store](
+            "SELECT os AS k, count(*) AS n FROM {events} GROUP BY k")).items() if k in want["os"]}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("store", ["chdb", "duckdb"])
+@pytest.mark.timeout(400)
+def test_the_totals_of_an_imported_log_are_those_counted_without_us(
+    imported: dict[str, Ask], store: str,
+) -> None:
+    check_events(imported[store], truth(), store)
+    lines = counts(imported[store]({
+        "chdb": "SELECT toInt64(params.line) AS k, count(*) AS n FROM {events} GROUP BY k",
+        "duckdb": "SELECT CAST(params->>'line' AS BIGINT) AS k, count(*) AS n FROM {events}"
+                  " GROUP BY k"}[store]))
+    assert {str(line): 1 for line in range(1, 7001)} == lines
+
+
+def check_events(ask: Ask, want: dict[str, Any], store: str) -> None:
+    """What was counted of visitors, visits, pages, referrers and clients."""
 
     def one(query: str) -> int:
         return int(ask(query)[0][0])
@@ -130,8 +170,6 @@ def test_the_totals_of_real_traffic_are_those_counted_without_us(
     assert want["unique_hosts"] == len(addresses)
     assert dict(want["top10_hosts"]) == {k: addresses[k] for k, _ in want["top10_hosts"]}
     assert want["unique_user_agents"] == one("SELECT count(DISTINCT agent) FROM {events}")
-    assert {k: v for k, v in want["os"].items() if k != "none"} == {
-        k: v for k, v in by("os").items() if k in want["os"]}
     check_derived(one, want, store)
 
 

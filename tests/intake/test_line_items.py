@@ -6,7 +6,7 @@ import pytest
 
 from harness.intake import Client
 from tracker.hit import Shape
-from tracker.lineitems import MOST_ITEMS, MOST_REPEATED, Items, items_of
+from tracker.lineitems import MOST_OBJECTS, MOST_REPEATED, Items, items_of
 
 LTV = "/tr/v1/ltv/"
 
@@ -17,8 +17,8 @@ def order(items: int, **values: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("body", [
-    json.dumps(order(MOST_ITEMS, orid="o")),
-    json.dumps([order(100, orid="o")] * 100),
+    json.dumps(order(1000, orid="o")),
+    json.dumps([order(100, orid="o")] * 10),
     json.dumps({"orid": "o" * (1 << 20), "payments": [{"revenue": 1}]}),
     "\n".join([json.dumps(order(3))] * 100), '{"vid":"{{{{{"}', "revenue=1",
 ])
@@ -29,10 +29,7 @@ def test_sensible_payments_are_taken(body: str) -> None:
 
 
 @pytest.mark.parametrize("body", [
-    json.dumps(order(MOST_ITEMS + 1)),
-    json.dumps({"Payments": [{}] * (MOST_ITEMS + 1)}),
-    json.dumps([order(101)] * 100),
-    "\n".join([json.dumps(order(101))] * 100),
+    json.dumps({"Payments": [{}], **order(MOST_OBJECTS)}),
     json.dumps(order(1000, orid="o" * (MOST_REPEATED // 1000))),
 ])
 def test_too_many_line_items_or_too_much_beside_them_is_refused(body: str) -> None:
@@ -40,9 +37,9 @@ def test_too_many_line_items_or_too_much_beside_them_is_refused(body: str) -> No
 
 
 def test_a_long_query_counts_for_each_line_item() -> None:
-    target = f"{LTV}?orid={'o' * 4000}"
+    target = f"{LTV}?orid={'o' * 6000}"
 
-    assert "too_many_items" == Client().send("POST", target, json.dumps(order(5000))).error
+    assert "too_many_items" == Client().send("POST", target, json.dumps(order(1000)) + " ").error
     assert 200 == Client().send("POST", target, json.dumps(order(500))).status
 
 
@@ -51,7 +48,7 @@ def test_what_is_no_event_among_payments_counts_nothing() -> None:
 
 
 def test_events_elsewhere_may_hold_as_many_objects_as_they_like() -> None:
-    assert 200 == Client().send("POST", "/tr/v1/tr/", json.dumps(order(MOST_ITEMS + 1))).status
+    assert 200 == Client().send("POST", "/tr/v1/tr/", json.dumps(order(MOST_OBJECTS + 1))).status
 
 
 def test_what_line_items_repeat_is_their_event_without_them() -> None:

@@ -34,7 +34,7 @@ queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
 queries |= {name: f"SELECT count() AS n FROM sfpla.{name}"
             for name in ("events", "accounting", "payments", "logs", "agreed",
                          "agreements_store", "jurisdictions_store", "redirects_store",
-                         "redirect_history")}
+                         "redirect_history", "mthreads_store", "mstore", "mtriage")}
 queries |= {name: f"SELECT uniqExact({key}) AS n FROM sfpla.{name}"
             for name, key in (("hosts", "hostname"), ("emails", "ehash"))}
 queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
@@ -68,7 +68,7 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
     once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "counters", "events", "once")
     none = dict.fromkeys(("hosts", "emails", "payments", "logs", "agreed",
                           "agreements_store", "jurisdictions_store", "redirects_store",
-                          "redirect_history"), 0)
+                          "redirect_history", "mthreads_store", "mstore", "mtriage"), 0)
     expected = none | dict.fromkeys(once, BATCHES * ROWS)
     assert expected | {"accounting": BATCHES} == json.loads(counted)
     assert kills > 0
@@ -110,6 +110,7 @@ AGREEMENT = json.dumps([
     {"updated_at": "2026-03-01 12:00:00.000", "compliances": "{}", "loc": "{}"}])
 LAW = json.dumps([{"updated_at": "2026-03-01 12:00:00.000", "regulation": "r", "compliance": "c",
                    "seq": 1, "rules": "{}", "locs": '{"codes":["AT"]}'}])
+SAID = json.dumps([{"status": "sent", "mid": "m", "subject": "s"}])
 LINE = json.dumps([{"id": "l1", "ldate": "2026-03-01", "msg": "a"}])
 
 LINK = json.dumps([{"key": "a/b", "urlto": "c", "updated_at": "2026-03-01 12:00:00.000"}])
@@ -120,6 +121,8 @@ EVERYWHERE = [
      "created_at": NOON - timedelta(days=31 * (i % 3)),
      **({} if i else {"kind": "payment", "extra": ITEM})} for i in range(12)] + [
     {"kind": "log", "extra": LINE, "oid": f"o{i}"} for i in range(2)] + [
+    {"kind": "message", "extra": SAID, "tid": "t", "created_at": NOON - timedelta(days=31 * i)}
+    for i in range(2)] + [
     {"kind": "agreement", "extra": AGREEMENT, "vid": f"v{i}"} for i in range(2)] + [
     {"kind": "jurisdiction", "extra": LAW}] + [
     {"kind": "link", "extra": LINK}]
@@ -128,7 +131,8 @@ EVERYWHERE = [
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
                                    "payments", "logs", "agreed", "agreements_store",
-                                   "jurisdictions_store", "redirect_history", "accounting"])
+                                   "jurisdictions_store", "redirect_history", "mthreads_store",
+                                   "mstore", "mtriage", "accounting"])
 def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
     make_batch(tmp_path, 1, EVERYWHERE)
@@ -162,7 +166,8 @@ for row in found:
 
 @pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs",
                                     "agreed,agreements_store,jurisdictions_store",
-                                    "redirects_store,redirect_history"])
+                                    "redirects_store,redirect_history",
+                                    "mthreads_store,mstore,mtriage"])
 def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
     make_batch(tmp_path, 1, EVERYWHERE)

@@ -102,6 +102,13 @@ LINE = {"kind": "log", "oid": "o1", "params": {"a": 1}, "extra": json.dumps([
      "topic": "t", "msg": "it's \"new\""}])}
 
 
+def said(thread: dict[str, Any], message: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """An event of a thread."""
+    message = {"mid": "m1", "updated_at": "2026-03-01 12:00:00.000", **message}
+    return {"kind": "message", "oid": "o1", "tid": "t1", **columns,
+            "extra": json.dumps([thread | message])}
+
+
 def link(urlto: str, moment: str, **values: Any) -> dict[str, Any]:
     """A change of the short URL go.example/s."""
     return {"kind": "link", "oid": "o1", "hhash": "h", "extra": json.dumps([
@@ -259,6 +266,110 @@ def test_a_payment_is_an_event_and_rows_of_payments(kept: Kept, made: Make) -> N
     assert Decimal("50.1") == Decimal(str(worth["revenue"]))
 
 
+def test_a_message_is_a_row_in_each_of_its_tables(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [said(
+        {"status": "sent", "channel": "email", "campaign_id": "c1", "abz_enabled": True,
+         "cats": ["a", "b"], "variants": '{"A":1}', "impression_budget": "12.5000"},
+        {"subject": "It's", "content": 'a "b" \\ c', "status": "sent", "meta": '{"k":{"l":1}}'}),
+        VISIT]))
+
+    assert 2 == events(kept)
+    (thread,) = kept.rows("SELECT tid, status, channel, campaign_id, abz_enabled, abz_auto_stop,"
+                          " cats, CAST(impression_budget AS VARCHAR) AS b FROM sfpla.mthreads")
+    assert ("t1", "sent", "email", "c1", True, None, ["a", "b"]) == tuple(thread.values())[:-1]
+    assert Decimal("12.5") == Decimal(thread["b"])
+    (stored,) = kept.rows("SELECT tid, mid, subject, content, urgency, keep FROM sfpla.mstore")
+    assert ("t1", "m1", "It's", 'a "b" \\ c', None, False) == tuple(stored.values())
+    (waiting,) = kept.rows("SELECT status, urgency, keep FROM sfpla.mtriage")
+    assert ("sent", 8, True) == (waiting["status"], int(waiting["urgency"]), waiting["keep"])
+
+
+def test_what_a_message_says_of_its_urgency_counts(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [said({}, {"urgency": 2, "keep": False})]))
+
+    (waiting,) = kept.rows("SELECT urgency, keep FROM sfpla.mtriage")
+    assert (2, False) == (int(waiting["urgency"]), waiting["keep"])
+
+
+def test_a_thread_is_one_row_with_the_newest_of_all_that_was_said(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [
+        said({"status": "sent", "alias": "Spring"}, {}), said({"status": "read"}, {})]))
+    kept.store.land(made(2, [
+        said({"status": "planned", "name": "N"}, {}, created_at=NOON - timedelta(days=1))]))
+
+    (thread,) = kept.rows("SELECT status, alias, name FROM sfpla.mthreads")
+    assert ("read", "Spring", "N") == tuple(thread.values())
+    assert 3 == int(kept.rows("SELECT count(*) AS n FROM sfpla.mstore")[0]["n"])
+
+
+def test_impressions_of_a_day_add_up(kept: Kept, made: Make) -> None:
+    seen = {"ename": "seen", "score": 1.0, "tid": "t1", "xid": "A"}
+    kept.store.land(made(1, [seen | {"vid": "v1"}, seen | {"vid": "v1", "uid": "u"},
+                             seen | {"ename": "click", "score": None}]))
+    kept.store.land(made(2, [seen | {"vid": "v2", "ename": "conversion", "score": None},
+                             seen | {"xid": "B"}]))
+
+    found = kept.rows("SELECT variant_id, total_impressions, anonymous_impressions,"
+                      " identified_impressions, unique_visitors, conversions"
+                      " FROM sfpla.impression_daily ORDER BY variant_id")
+    assert [("A", 3, 2, 1, 2, 1), ("B", 1, 1, 0, 0, 0)] == [
+        (row["variant_id"], *(int(value) for value in list(row.values())[1:])) for row in found]
+
+
+def paid(n: int, *items: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """A payment of these items, sent at second `n`."""
+    moment = f"2026-03-01 12:00:{n:02}.000"
+    return {"kind": "payment", "server": True, "hhash": "h1", **columns, "extra": json.dumps(
+        [{"updated_at": moment, "currency": "USD", "worth": item.get("revenue"),
+          "worth_currency": item.get("currency", "USD"), **item} for item in items])}
+
+
+def worth(kept: Kept, view: str, keys: str, amount: str = "revenue") -> list[tuple[Any, ...]]:
+    """Rows of a view of lifetime values: two keys and an amount."""
+    found = kept.rows(f"SELECT {keys}, CAST({amount} AS VARCHAR) FROM sfpla.{view} ORDER BY 1, 2")
+    return [(*list(row.values())[:-1], Decimal(str(list(row.values())[-1]))) for row in found]
+
+
+def test_a_lifetime_value_is_the_exact_sum_less_refunds(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [
+        paid(1, {"id": "a", "orid": "o1", "vid": "v1", "revenue": "0.1000"}, uid="u1"),
+        paid(2, {"id": "b", "orid": "o1", "vid": "v1", "revenue": "0.2000"}, uid="u1")]))
+    kept.store.land(made(2, [
+        paid(3, {"id": "c", "orid": "o2", "vid": "v2", "revenue": "99999999999999.9999"}, uid="u1"),
+        paid(4, {"id": "d", "invid": "i1", "vid": "v2", "revenue": "-0.3000"}, uid="u1"),
+        paid(5, {"id": "a", "orid": "o1", "vid": "v1", "revenue": "0.1000"}, uid="u1"),
+        paid(6, {"id": "e", "orid": "o3", "vid": "v3", "price": "5.0000"}, uid="u1")]))
+
+    assert [("u1", "USD", Decimal("99999999999999.9999"))] == worth(
+        kept, "ltvu", "uid, currency")
+    assert [("v1", "USD", Decimal("0.3")), ("v2", "USD", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltvv", "vid, currency")
+    assert [("u1", "v1", Decimal("0.3")), ("u1", "v2", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltv", "uid, vid")
+    assert [("orid", "i1", Decimal("-0.3")), ("orid", "o1", Decimal("0.3")),
+            ("orid", "o2", Decimal("99999999999999.9999")),
+            ("uid", "u1", Decimal("99999999999999.9999")), ("vid", "v1", Decimal("0.3")),
+            ("vid", "v2", Decimal("99999999999999.6999"))] == worth(
+        kept, "ltv_by_id", "id_type, id", "paid")
+
+
+def test_currencies_are_added_only_where_they_were_converted(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [
+        paid(1, {"id": "a", "revenue": "100.0000", "worth": "92.0000", "worth_currency": "EUR"},
+             {"id": "b", "revenue": "8.0000", "currency": "EUR"},
+             {"id": "c", "revenue": "7.0000", "currency": "CHF"}, uid="u1")]))
+
+    assert [("u1", "CHF", 7), ("u1", "EUR", 100)] == worth(kept, "ltvu", "uid, currency")
+
+
+def test_payments_from_before_there_was_a_worth_count_as_they_were_sent(
+    kept: Kept, made: Make,
+) -> None:
+    kept.store.land(made(1, [PAYMENT]))
+
+    assert [("u1", "USD", Decimal("50.1"))] == worth(kept, "ltvu", "uid, currency")
+
+
 AGREEMENT = {"kind": "agreement", "vid": "v1", "oid": "o1", "cflags": 1, "extra": json.dumps([
     {"updated_at": "2026-03-01 12:00:00.000", "compliances": '{"gdpr":true}', "loc": "{}",
      "avid": "a1"}])}
@@ -292,7 +403,11 @@ def test_a_line_of_a_log_is_no_event(kept: Kept, made: Make) -> None:
     assert [1, 2] == [int(value) for value in account.values()]
 
 
-@pytest.mark.parametrize("rows", [[LINE, PAYMENT, VISIT], [LINE, LINE]], ids=["all", "no-event"])
+SAID = said({"status": "sent"}, {"subject": "s"})
+
+
+@pytest.mark.parametrize("rows", [[LINE, PAYMENT, VISIT, SAID], [LINE, LINE]],
+                         ids=["all", "no-event"])
 def test_rows_of_other_kinds_land_once(kept: Kept, made: Make, rows: list[dict[str, Any]]) -> None:
     batch = made(1, rows)
     for reopened in (False, False, True):
@@ -304,6 +419,8 @@ def test_rows_of_other_kinds_land_once(kept: Kept, made: Make, rows: list[dict[s
     lines = sum(row["kind"] == "log" for row in rows if "kind" in row)
     assert lines == int(kept.rows("SELECT count(*) AS n FROM sfpla.logs")[0]["n"])
     assert len(rows) - lines == events(kept)
+    for table in ("mthreads_store", "mstore", "mtriage"):
+        assert (SAID in rows) == int(kept.rows(f"SELECT count(*) AS n FROM sfpla.{table}")[0]["n"])
     assert 2 * (PAYMENT in rows) == int(
         kept.rows("SELECT count(*) AS n FROM sfpla.payments")[0]["n"])
 

@@ -1,7 +1,7 @@
 """Decides a batch wholly: which events are rows, and what became of every other one."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -15,12 +15,14 @@ from tracker.batch import Manifest, SpoolRange, events_of
 from tracker.batches.deadletters import WHOLE, DeadLetter
 from tracker.batches.gate import Bodies, EidGate, Ids, Verdict
 from tracker.batches.pending import Taken
+from tracker.batches.unfold import Unfolded, unfold
 from tracker.hit import Hit
 from tracker.refine.refined import Refined
 from tracker.refine.refinery import Refinery
 
 NOT_A_HIT = "not_a_hit"  # a spool record that no version of ours wrote
 REFINE_FAILED = "refine_failed"  # refining raised: a defect of ours, the hit is kept
+IMPORT_GAP = "import_gap"  # lines before these were lost on their way; import the file again
 
 log = structlog.get_logger("sequencer")
 
@@ -39,6 +41,7 @@ class Counts(TypedDict):
     newest: int
     bytes: int
     others: int
+    imports: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +57,30 @@ class Sealing:
 
 
 def account(
-    taken: Sequence[Taken], sealed: dict[str, SpoolRange], refinery: Refinery, gate: EidGate,
-    partitions: int, manifest: Callable[[dict[str, SpoolRange], Counts], Manifest],
+    taken: Sequence[Taken], sealed: dict[str, SpoolRange], imports: Mapping[str, int],
+    refinery: Refinery, gate: EidGate, partitions: int,
+    manifest: Callable[[dict[str, SpoolRange], Counts], Manifest],
 ) -> Sealing:
     """Refine hits, or as many of the first as fit in `partitions` months, and drop repeats."""
-    known, failed, refined = _refine([item.hit for item in taken if item.hit], refinery)
+    unfolded = unfold(taken, imports)
+    known, failed, refined = _refine(unfolded.hits, refinery)
     fitting = _fitting(refined, partitions)
     if fitting is not None:
-        cut = next(at for at, item in enumerate(taken) if item.hit is known[fitting])
-        return account(taken[:cut], sealed, refinery, gate, partitions, manifest)
+        cut = next(place for hit, place in zip(unfolded.hits, unfolded.places, strict=True)
+                   if hit is known[fitting])
+        if cut:
+            return account(taken[:cut], sealed, imports, refinery, gate, partitions, manifest)
     ids = refined.eids.view(">u8").reshape(-1, 2).astype(np.uint64)
-    given = refined.given | np.array([hit.replayed for hit in known], np.bool_)[refined.hit]
+    imported = np.array([hit.imported for hit in known], np.bool_)[refined.hit]
+    replayed = np.array([hit.replayed for hit in known], np.bool_)[refined.hit]
+    given = refined.given & ~imported | replayed
     verdict = gate.judge(ids, refined.body_hash, given)
     table = refined.table
     if verdict.duplicates:
         table = table.filter(pa.array(verdict.keep)).combine_chunks()
     remembered = verdict.keep & given
-    letters = _letters(taken, known, failed, refined)
-    counts = _counts(taken, table, verdict, refined, letters)
+    letters = _letters(unfolded, known, failed, refined)
+    counts = _counts(unfolded, table, verdict, refined, letters)
     return Sealing(
         manifest(_ranges(taken, sealed), counts), table,
         ids[remembered], refined.body_hash[remembered], [letter for letter, _ in letters],
@@ -111,46 +120,52 @@ def _fitting(refined: Refined, partitions: int) -> int | None:
 
 
 def _letters(
-    taken: Sequence[Taken], known: list[Hit], failed: list[Hit], refined: Refined,
+    unfolded: Unfolded, known: list[Hit], failed: list[Hit], refined: Refined,
 ) -> list[tuple[DeadLetter, int]]:
     """Each dead letter with the number of events it stands for."""
-    if not (failed or refined.dead or len(known) < len(taken)):
+    if not (unfolded.unread or failed or refined.dead):
         return []
-    records = {id(item.hit): item.record.data for item in taken if item.hit}
+    places = {id(hit): place for place, hit in enumerate(unfolded.hits)}
     letters = [
         (DeadLetter(letter.reason, known[letter.hit].received, letter.index,
-                    records[id(known[letter.hit])]), 1)
+                    unfolded.record(places[id(known[letter.hit])])), 1)
         for letter in refined.dead
     ]
     letters += [
-        (DeadLetter(REFINE_FAILED, hit.received, WHOLE, records[id(hit)]), hit.events)
+        (DeadLetter(REFINE_FAILED, hit.received, WHOLE, unfolded.record(places[id(hit)])),
+         hit.events)
         for hit in failed
     ]
     letters += [
-        (DeadLetter(NOT_A_HIT, 0, WHOLE, item.record.data), 1) for item in taken if not item.hit
+        (DeadLetter(NOT_A_HIT, 0, WHOLE, unfolded.taken[place].record.data),
+         unfolded.taken[place].events)
+        for place in unfolded.unread
     ]
     return letters
 
 
 def _counts(
-    taken: Sequence[Taken], table: pa.Table, verdict: Verdict, refined: Refined,
+    unfolded: Unfolded, table: pa.Table, verdict: Verdict, refined: Refined,
     letters: list[tuple[DeadLetter, int]],
 ) -> Counts:
     quarantined: Counter[str] = Counter()
     for letter, events in letters:
         quarantined[str(letter.reason)] += events
     filtered = {str(reason): count for reason, count in refined.filtered.items()}
-    accepted = (table.num_rows + verdict.duplicates + sum(filtered.values())
+    if unfolded.gaps:
+        filtered[IMPORT_GAP] = unfolded.gaps
+    taken, duplicates = unfolded.taken, verdict.duplicates + unfolded.repeated
+    accepted = (table.num_rows + duplicates + sum(filtered.values())
                 + quarantined.total())
     if accepted != sum(item.events for item in taken):
         log.error("refining lost or made events", accepted=sum(item.events for item in taken),
                   accounted=accepted)
     times = [item.hit.received for item in taken if item.hit] or [0]
     return Counts(
-        hits=len(taken), accepted=accepted, rows=table.num_rows, duplicates=verdict.duplicates,
+        hits=len(taken), accepted=accepted, rows=table.num_rows, duplicates=duplicates,
         conflicts=verdict.conflicts, filtered=filtered, quarantined=dict(quarantined),
         oldest=min(times), newest=max(times), bytes=sum(len(item.record.data) for item in taken),
-        others=table.num_rows - events_of(table).num_rows)
+        others=table.num_rows - events_of(table).num_rows, imports=unfolded.imports)
 
 
 def _ranges(taken: Sequence[Taken], sealed: dict[str, SpoolRange]) -> dict[str, SpoolRange]:

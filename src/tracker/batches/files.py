@@ -57,17 +57,22 @@ class Totals(msgspec.Struct):
 
 
 class Folded(msgspec.Struct):
-    """Totals per hour (UTC, hours since 1970) of the manifests up to and with `through`."""
+    """Totals per hour (UTC, hours since 1970) of the manifests up to and with `through`.
+
+    `imports` are the lines settled by any of them, as in `Manifest`.
+    """
 
     through: int = 0
     hours: dict[int, Totals] = msgspec.field(default_factory=dict)
+    imports: dict[str, int] = {}
 
 
 class BatchFiles:
     """All batches of one data directory.
 
-    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed,
-    `damaged` holds the names of files whose bytes were not those written.
+    Written by the sequencer's thread; couriers read. `totals` covers every batch ever sealed, as
+    does `imports`: how many lines of each imported file are settled. `damaged` holds the names of
+    files whose bytes were not those written.
     """
 
     def __init__(self, directory: Path, files: Files | None = None) -> None:
@@ -75,6 +80,7 @@ class BatchFiles:
         self._files = files or Files()
         self.totals = Totals()
         self.damaged: set[str] = set()
+        self.imports: dict[str, int] = {}
         self._manifests: dict[int, Manifest] = {}
         self._folded = Folded()
         self.newest: Manifest | None = None
@@ -88,6 +94,7 @@ class BatchFiles:
             self._read_manifest(path)
         for n in sorted(self._manifests):
             self.totals.add(self._manifests[n])
+            self.imports |= self._manifests[n].imports
         if self._manifests:
             self.newest = self._manifests[max(self._manifests)]
         self._delete_unsealed()
@@ -105,6 +112,7 @@ class BatchFiles:
         self._manifests[manifest.n] = manifest
         self.newest = manifest
         self.totals.add(manifest)
+        self.imports |= manifest.imports
 
     def load(self, n: int) -> Batch:
         """Batch `n`, its table mapped from the file.
@@ -144,6 +152,7 @@ class BatchFiles:
             manifest = self._manifests.pop(n)
             hour = manifest.sealed_at // 3_600_000_000_000
             self._folded.hours.setdefault(hour, Totals()).add(manifest)
+            self._folded.imports |= manifest.imports
         self._folded.through = foldable[-1]
         write_state(self._files, self.directory / "folded", self._folded)
         for n in foldable:
@@ -173,6 +182,7 @@ class BatchFiles:
             self._folded = self._read_state(path, Folded)
         for totals in self._folded.hours.values():
             self.totals.merge(totals)
+        self.imports |= self._folded.imports
 
     def _read_manifest(self, path: Path) -> None:
         manifest = self._read_state(path, Manifest)

@@ -18,6 +18,7 @@ from tracker.batches.gate import EidGate
 from tracker.batches.pending import Pending
 from tracker.durable import Files
 from tracker.errors import SpoolUnavailable
+from tracker.imported import SPOOL
 from tracker.metrics import SequencerCounts, add
 from tracker.refine.refinery import Refinery
 from tracker.settings import BatchSettings
@@ -156,7 +157,7 @@ class Sequencer:
     def _gather(self) -> bool:
         """Read on in every spool while there is room."""
         found = False
-        for source in self._sources.values():
+        for source in self._in_order():
             while self.pending.has_room():
                 published = source.reader.published()
                 records = self._read(source.reader)
@@ -170,6 +171,10 @@ class Sequencer:
                 self.pending.add(source.reader, records)
                 source.events += self.pending.events - before
         return found
+
+    def _in_order(self) -> list[_Source]:
+        """Imports last: files can wait for visitors."""
+        return [self._sources[name] for name in sorted(self._sources, key=SPOOL.__eq__)]
 
     def _read(self, reader: SpoolReader) -> list[Record] | None:
         """The next records; None when the disk does not give them now."""
@@ -220,7 +225,7 @@ class Sequencer:
         started = time.monotonic()
         newest = self._files.newest
         sealing = account(
-            self.pending.take(), self._sealed(), self._refinery, self._gate,
+            self.pending.take(), self._sealed(), self._files.imports, self._refinery, self._gate,
             self._settings.partitions,
             lambda spools, counts: Manifest(
                 sequencer=self._sequencer, n=(newest.n if newest else 0) + 1,

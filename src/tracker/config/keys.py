@@ -24,6 +24,7 @@ class Form(Enum):
     TEXTS = "a list of texts"
     SECTION = "an object"
     SECTIONS = "a list of objects"
+    NUMBERS = "an object of numbers"
     ANY = "anything"
 
 
@@ -80,6 +81,13 @@ SPOOL_KEYS: tuple[Key, ...] = (
           "How long a batch waits for a store that is away.", least=0),
     _ours("KeepSeconds", Form.NUMBER, _SPOOL.keep_seconds,
           "How long landed batches are kept, for `tracker replay --store`.", least=0),
+)
+
+CURRENCY_KEYS: tuple[Key, ...] = (
+    _ours("Base", Form.TEXT, "", "Currency (ISO 4217) that lifetime values are told in, and of"
+          " payments that name none."),
+    _ours("Rates", Form.NUMBERS, {}, "What one unit of another currency is in Base:"
+          ' `{"USD": "0.92"}`. Counts for payments that arrive from the start on.'),
 )
 
 SERVICE_KEYS: tuple[Key, ...] = (
@@ -167,6 +175,8 @@ KEYS: tuple[Key, ...] = (
     Key("IgnoreQueryParamsKey", Form.TEXT, "",
         "Query key that says not to read the others."),
     _ours("LowercaseValues", Form.FLAG, False, "Bring all text to lower case, as the original."),
+    _ours("Currency", Form.SECTION, None, "What payments in several currencies are worth.",
+          keys=CURRENCY_KEYS),
     Key("UseRegionDescriptions", Form.FLAG, _REFINE.region_descriptions, "Keep region and city."),
     Key("AccountHashMixer", Form.TEXT, "", "With it set, `acct` must match the host."),
     # Places

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from math import ceil
 from pathlib import Path
@@ -12,11 +13,12 @@ from urllib.parse import urlsplit
 
 from tracker.config.address import is_loopback, parse_address
 from tracker.config.goregex import compile_go
-from tracker.config.keys import KEYS, PORT_KEYS, SPOOL_KEYS, Key
+from tracker.config.keys import CURRENCY_KEYS, KEYS, PORT_KEYS, SPOOL_KEYS, Key
 from tracker.config.read import Reader, Values, parse
 from tracker.config.services import Services, read_services
 from tracker.errors import ConfigError
 from tracker.machine import machine_bytes
+from tracker.money import currency_code
 from tracker.settings import (
     BatchSettings,
     DoorSettings,
@@ -32,6 +34,8 @@ from tracker.settings import (
 )
 
 DEFAULT_NAME = "config.json"
+
+_GREATEST_RATE = 10**9
 
 T = TypeVar("T")
 
@@ -258,6 +262,7 @@ def _spool(given: _Given) -> SpoolSettings:
 def _refine(given: _Given) -> RefineSettings:
     url_filter = given.text("UrlFilter")
     prefix = given.text("PrefixPrivateHash")
+    base, rates = _currency(given)
     return RefineSettings(
         api_version=given.integer("ApiVersion"),
         ignore_query_key=given.text("IgnoreQueryParamsKey"),
@@ -272,7 +277,40 @@ def _refine(given: _Given) -> RefineSettings:
         account_hash_mixer=given.text("AccountHashMixer"),
         created_past_seconds=given.integer("CreatedPastSeconds"),
         created_future_seconds=given.integer("CreatedFutureSeconds"),
+        base_currency=base,
+        rates=rates,
     )
+
+
+def _currency(given: _Given) -> tuple[str, dict[str, Decimal]]:
+    """The base currency, "" for none, and what one unit of others is in it."""
+    section = given.values.get("Currency", {})
+    assert isinstance(section, dict)
+    currency = _Given(section, {key.name: key for key in CURRENCY_KEYS})
+    base, rates = currency.text("Base").strip(), currency.get("Rates", dict)
+    if rates and not base:
+        raise ConfigError('Currency.Rates: no Base to convert into; add "Base": "EUR"')
+    return (_code("Currency.Base", base) if base else "",
+            {_code("Currency.Rates", code): _rate(code, rate) for code, rate in rates.items()})
+
+
+def _code(key: str, text: str) -> str:
+    code = currency_code(text)
+    if code is None:
+        raise ConfigError(f'{key}: "{text}" is no currency of ISO 4217; write its code, such as'
+                          ' "EUR"')
+    return code
+
+
+def _rate(code: str, rate: object) -> Decimal:
+    try:
+        value = Decimal(str(rate))
+    except InvalidOperation:
+        value = Decimal(0)
+    if not (value.is_finite() and 0 < value <= _GREATEST_RATE):
+        raise ConfigError(f"Currency.Rates.{code}: {rate} is no rate; write what one {code} is in"
+                          ' Base, such as "0.92"')
+    return value
 
 
 def _geo(given: _Given, directory: Path) -> GeoSettings:

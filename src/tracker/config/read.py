@@ -198,6 +198,8 @@ _FITS: dict[Form, Callable[[object], bool]] = {
     Form.TEXTS: lambda value: _is_list_of(value, str),
     Form.SECTION: lambda value: isinstance(value, dict),
     Form.SECTIONS: lambda value: _is_list_of(value, dict),
+    Form.NUMBERS: lambda value: isinstance(value, dict) and all(
+        isinstance(item, str) or _is_number(item) for item in value.values()),
     Form.ANY: lambda _: True,
 }
 

@@ -14,6 +14,7 @@ from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, hold_items, hold_repetition, is_utf8
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
+from tracker.intake.payments import Payments
 from tracker.intake.redirect import Redirects
 from tracker.intake.reply import Arrival, Reply, single
 from tracker.intake.stream import Stream, Streams
@@ -39,6 +40,7 @@ class Intake:
         self._ticks = Ticks(tail, clock)
         self._routes = RouteMap(settings.api_version)
         self._bodies = BodyReader(settings)
+        self._payments = Payments(settings)
         self._addresses = ClientAddresses(settings.trusted_proxies)
         self.links: Links = NoLinks() if links is None else links
         self._redirects = Redirects(settings.domains, settings.default_redirect,
@@ -139,6 +141,8 @@ class Intake:
         if arrival.route is Route.AGREE and body.shape in BATCHES:
             raise RequestRefused(400, "not_one_agreement",
                                  "An agreement is one JSON object; send each by itself.")
+        if arrival.route is Route.LTV:
+            body = self._payments.check(body, self._link(arrival))
         hold_repetition(body.size, len(request.head))
         if arrival.route is Route.LTV:
             hold_items(items_of(body.data, body.shape, len(request.head)))
@@ -211,7 +215,8 @@ class Intake:
             return EMPTY
         data = self._decoded(request.body, arrival)
         content_type = arrival.head.first(b"content-type").lower()
-        body = self._bodies.read(data, content_type)
+        bodies = self._payments.bodies if arrival.route is Route.LTV else self._bodies
+        body = bodies.read(data, content_type)
         if body.shape is not Shape.NONE:
             return body
         if arrival.query:
@@ -220,6 +225,11 @@ class Intake:
             raise RequestRefused(400, "empty_body", "The request says nothing: send a JSON object"
                                  " as its body, or values in its path or query.")
         return EMPTY
+
+    def _link(self, arrival: Arrival) -> dict[str, str]:
+        """The values in path and query, as far as they count."""
+        query = arrival.query if arrival.method == b"GET" else b""
+        return values.all_from_link(arrival.rest, query, self._settings.ignore_query_key)
 
     def _decoded(self, data: bytes, arrival: Arrival) -> bytes:
         most = self._settings.body_bytes

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.errors import RequestRefused
 from tracker.hit import Shape
-from tracker.lineitems import MOST_ITEMS, MOST_REPEATED, Items
+from tracker.lineitems import MOST_OBJECTS, MOST_REPEATED, Items
 from tracker.settings import IntakeSettings
 
 BOM = b"\xef\xbb\xbf"
@@ -195,11 +195,7 @@ class BodyReader:
             if fault is not None:
                 refused.append(Refused(index, *fault, f"[{index}]"))
             events.append(text if fault is None else None)
-        if len(refused) == len(texts):
-            worst = refused[0]
-            raise RequestRefused(400, worst.code, f"None of the {len(texts)} events can be taken;"
-                                 f" the first: {worst.message}", worst.field)
-        return Body(data, shape, events, refused)
+        return settled(Body(data, shape, events, refused))
 
     def _hold_count(self, count: int) -> None:
         if count > self._events:
@@ -215,6 +211,15 @@ class BodyReader:
         return Body(data, Shape.FORM, [], [])
 
 
+def settled(body: Body) -> Body:
+    """A batch of which something can be taken; raises `RequestRefused` when nothing can."""
+    if len(body.refused) == len(body.events):
+        worst = body.refused[0]
+        raise RequestRefused(400, worst.code, f"None of the {body.size} events can be taken;"
+                             f" the first: {worst.message}", worst.field)
+    return body
+
+
 def hold_repetition(events: int, head_bytes: int) -> None:
     """A small body must not become gigabytes of rows by way of a long head."""
     if events * head_bytes > REPEATED_BYTES:
@@ -226,9 +231,9 @@ def hold_repetition(events: int, head_bytes: int) -> None:
 
 def hold_items(items: Items) -> None:
     """Nor by way of line items of payments, which take over what their event says."""
-    if items.count > MOST_ITEMS:
-        raise RequestRefused(413, "too_many_items", f"The payments hold {items.count} line items;"
-                             f" at most {MOST_ITEMS} are taken at once.", "payments")
+    if items.count > MOST_OBJECTS:
+        raise RequestRefused(413, "too_many_items", f"The payments hold {items.count} objects;"
+                             f" at most {MOST_OBJECTS} are taken at once.", "payments")
     if items.repeated > MOST_REPEATED:
         raise RequestRefused(
             413, "too_many_items", f"Each line item takes over what its event and the head say:"

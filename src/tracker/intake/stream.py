@@ -71,7 +71,7 @@ class Streams:
         link = values.from_link(arrival.rest, arrival.query, self._ignore)
         jar, ambient = head.cookies(), ambient_ids(head)
         cookies = visitor.cookies({}, link, jar, ambient, own, secure)
-        kept = _HANDSHAKE.sub(b"", head.scrubbed())
+        kept = _HANDSHAKE.sub(b"", arrival.line + head.scrubbed())
         named = {**ambient, **{name.decode(): value for name, value in jar.items() if value},
                  **link}
         missing = [name for name, other in (("vid", "vid"), ("sid", "sess"))

@@ -105,6 +105,21 @@ def from_form(form: bytes) -> Ids:
     return pick(_ids_of_pairs(form))
 
 
+def all_from_link(rest: bytes, query: bytes, ignore_key: str = "") -> dict[str, str]:
+    """Every value in the pairs of a path behind its route's name, and in a query, which wins."""
+    parts = rest.split(b"/")
+    found = {_text(name): _text(value)
+             for name, value in zip(parts[::2], parts[1::2], strict=False)}
+    if query and not (ignore_key and _names(query, ignore_key)):
+        found |= all_from_form(query)
+    return found
+
+
+def all_from_form(form: bytes) -> dict[str, str]:
+    """Every value in a form, of one name the first."""
+    return {_plus(name): _plus(value) for name, value in reversed(_pairs(form))}
+
+
 def _path_ids(rest: bytes) -> dict[str, str]:
     """Path pairs are split first, then decoded; of one name the last counts."""
     parts = rest.split(b"/")

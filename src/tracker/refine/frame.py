@@ -28,6 +28,7 @@ class Frame:
     `sent`     name -> row -> value sent, None where none; taken from `events`
     `keys`     name -> row -> the key it was sent by; a single text where all rows have the same
     `params`   row -> the object in its `params`, None where none
+    `messages` row with a thread -> the texts of its message, taken from the event
     `ids`      row -> the bytes of its `eid`; `given` row -> the client sent it
     `columns`  finished columns
     """
@@ -44,6 +45,7 @@ class Frame:
     sent: dict[str, list[Cell]] = field(default_factory=dict)
     keys: dict[str, str | list[str]] = field(default_factory=dict)
     params: list[Values | None] = field(default_factory=list)
+    messages: dict[int, Values] = field(default_factory=dict)
     ids: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 16), np.uint8))
     given: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     columns: dict[str, pa.Array] = field(default_factory=dict)

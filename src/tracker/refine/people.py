@@ -56,9 +56,14 @@ class Privacy:
         return hashes.keyed_person(self._key, plain)
 
     def hide_addresses(self, frame: Frame) -> None:
-        """Set `iphash`, and `ip` to the address or, where it must not be kept, to the hash."""
-        hashed = pa.array([self._address(hit.address, hit.received // _DAY) for hit in frame.hits],
-                          pa.string()).take(pa.array(frame.hit))
+        """Set `iphash`, and `ip` to the address or, where it must not be kept, to the hash.
+
+        An imported row may have no more than the hash.
+        """
+        hashed = pa.array([
+            hit.address if hit.imported and not _is_address(hit.address)
+            else self._address(hit.address, hit.received // _DAY)
+            for hit in frame.hits], pa.string()).take(pa.array(frame.hit))
         frame.columns["iphash"] = hashed
         frame.columns["ip"] = hashed if self._remove_ip else spread(
             [hit.address for hit in frame.hits], pa.string(), frame.hit)
@@ -72,6 +77,10 @@ class Privacy:
 
     def _day_salt(self, day: int) -> bytes:
         return hashes.daily_salt(self._key, _date(day))
+
+
+def _is_address(text: str) -> bool:
+    return "." in text or ":" in text
 
 
 def as_text(value: Any) -> str:

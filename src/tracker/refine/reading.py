@@ -13,7 +13,7 @@ from tracker.refine.pairs import read_pairs
 from tracker.refine.refined import DeadLetter, Reason
 from tracker.settings import RefineSettings
 
-_NONE, _OBJECT, _ARRAY, _NDJSON, _FORM = map(int, Shape)
+_NONE, _OBJECT, _ARRAY, _NDJSON, _FORM, _ = map(int, Shape)
 _NAMED_PATHS = frozenset({Route.PUB, Route.SHORT, Route.AGREE, Route.LAWS})
 
 _decode = msgspec.json.Decoder(Values).decode

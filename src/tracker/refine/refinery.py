@@ -43,6 +43,7 @@ class Refinery:
             follow,
             self._merger.take,
             self._drop_foreign_accounts,
+            kinds.take,
             name_by_content,
             params.open,
             privacy.protect,
@@ -55,7 +56,7 @@ class Refinery:
             kinds.name,
             fill_columns,
             fill_targets,
-            kinds.sort,
+            kinds.Kinds(settings).sort,
             params.gather,
         )
         self._schema = batch_schema()

@@ -29,16 +29,20 @@ class Clock:
         self._future = settings.created_future_seconds * 1000
 
     def date(self, frame: Frame) -> None:
-        """Set `created_at` and `received_at`; a time that was not used is kept."""
+        """Set `created_at` and `received_at`; a time that was not used is kept.
+
+        Lines of logs are as old as they are: the limits are not for them.
+        """
         received = np.array([hit.received for hit in frame.hits], np.int64) // 1_000_000
         received = np.clip(received, EARLIEST, LATEST)[frame.hit]
         created = received.copy()
         missing = np.ones(len(frame), np.bool_)
+        imported = np.array([hit.imported for hit in frame.hits], np.bool_)[frame.hit]
         for name in ("created", "time"):
             sent = frame.sent.get(name)
             if sent is not None:
                 said = read_times(sent)
-                good = missing & self._within(said, received)
+                good = missing & (self._within(said, received) | (imported & _held(said)))
                 created = np.where(good, said, created)
                 missing &= ~good
                 for row in np.flatnonzero(~good).tolist():
@@ -52,6 +56,12 @@ class Clock:
         latest = np.minimum(received + self._future, LATEST)
         within: NDArray[np.bool_] = (said >= earliest) & (said <= latest)
         return within
+
+
+def _held(said: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether stores can hold it."""
+    held: NDArray[np.bool_] = (said >= EARLIEST) & (said <= LATEST)
+    return held
 
 
 def read_times(sent: list[Any]) -> NDArray[np.int64]:

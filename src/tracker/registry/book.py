@@ -16,7 +16,7 @@ _HOST = re.compile(rb"(?i)\nhost[ \t]*:[ \t]*([^\r\n]*)").search
 _CHANGED = """SELECT host, slug, folded, location, leads, body, pass_query, expires, max_clicks,
     deleted, change FROM links WHERE change > ? ORDER BY change"""
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_ANY = "*"  # stands for every host, for who tries a link at this machine itself
+_ANY = "\n"  # no Host: stands for all, for who tries a link at this machine itself
 _LONGEST = 4_000  # bytes of a raw path; a slug has 1,000, each perhaps written as an escape
 
 

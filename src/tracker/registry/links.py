@@ -170,7 +170,8 @@ class Links:
             raise _foreign(host)
         rows = self._select(
             "host = ? AND slug > ? AND NOT deleted ORDER BY slug LIMIT ?", (host, after, most))
-        told, size = [], 0
+        told: list[dict[str, Any]] = []
+        size = 0
         for row in rows:
             size += len(row["urlto"]) + len(row["urlfrom"])
             if told and size > _LISTED_BYTES:

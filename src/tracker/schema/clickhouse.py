@@ -179,10 +179,10 @@ def of_events(source: str) -> str:
 def feed(fed: Fed, source: str) -> str:
     """The query that makes the rows of a fed table, but for the columns of `BATCH`, of `source`."""
     shared, own = map(quoted, fed.shared), fed.own
-    structure = ", ".join(f"{quoted(fed.key(column))} {_extracted(column)}" for column in own)
+    structure = ", ".join(f"{quoted(fed.key(column))} {_extracted(fed, column)}" for column in own)
     items = f"JSONExtract(extra, {text(f'Array(Tuple({structure}))')})"
     names = [*(f"e.{name} AS {name}" for name in map(quoted, fed.shared)),
-             *(f"tupleElement(e.item, {text(fed.key(column))}) AS {quoted(column.name)}"
+             *(f"{_item(fed, column)} AS {quoted(column.name)}"
                for column in own)]
     rows = (f"SELECT {', '.join(shared)}, arrayJoin({items}) AS item FROM {source}"
             f" WHERE kind = {text(fed.kind)}")
@@ -194,9 +194,19 @@ def fed_names(fed: Fed) -> tuple[str, ...]:
     return (*fed.shared, *(column.name for column in fed.own))
 
 
-def _extracted(column: Column) -> str:
+def _item(fed: Fed, column: Column) -> str:
+    value = f"tupleElement(e.item, {text(fed.key(column))})"
+    if column.kind is Kind.JSON:
+        return f"if({value} = '', '{{}}', {value})"
+    unknown = fed.unknown.get(column.name)
+    return value if unknown is None else f"ifNull({value}, {unknown})"
+
+
+def _extracted(fed: Fed, column: Column) -> str:
     """The type to take out of `extra`; an object is text there."""
-    return "String" if column.kind is Kind.JSON else type_of(column)
+    found = "String" if column.kind is Kind.JSON else type_of(column)
+    may_lack = column.name in fed.unknown and not found.startswith("Nullable")
+    return f"Nullable({found})" if may_lack else found
 
 
 def text(value: str) -> str:

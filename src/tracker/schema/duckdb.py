@@ -91,7 +91,7 @@ def feed(fed: Fed, source: str) -> str:
     structure = ", ".join(f'"{fed.key(column)}": {_extracted(column)}' for column in fed.own)
     shared = ", ".join(map(quoted, fed.shared))
     values = [*(_cast(fed.table.column(name)) for name in fed.shared),
-              *(_item(column, fed.key(column)) for column in fed.own)]
+              *(_item(fed, column) for column in fed.own)]
     names = ", ".join(map(quoted, (*fed.shared, *(column.name for column in fed.own))))
     items = f"unnest(json_transform(extra, '[{{{structure}}}]')) AS item"
     return (f"INSERT INTO {fed.table.name} ({names}, sequencer, batch) SELECT {', '.join(values)},"
@@ -105,9 +105,9 @@ def _extracted(column: Column) -> str:
     return '"VARCHAR"' if column.kind is Kind.JSON else f'"{_TYPES[column.kind]}"'
 
 
-def _item(column: Column, key: str) -> str:
-    value = f"item.{quoted(key)}"
-    unknown = _UNKNOWN.get(column.kind)
+def _item(fed: Fed, column: Column) -> str:
+    value = f"item.{quoted(fed.key(column))}"
+    unknown = fed.unknown.get(column.name, _UNKNOWN.get(column.kind))
     value = value if unknown is None else f"coalesce({value}, {unknown})"
     return f"CAST({value} AS JSON)" if column.kind is Kind.JSON else value
 

@@ -95,12 +95,14 @@ class Fed:
     `shared` names the columns that the batch's row itself has under the same name; all others are
     keys of the object, by `keys` where they are called otherwise there. Times in it are texts as
     `2026-01-31 23:59:59.123`, UTC; money is a text; objects are texts of JSON.
+    `unknown` has what stands for a value that is not there, by column, as both dialects write it.
     """
 
     table: Table
     kind: RowKind
     shared: tuple[str, ...]
     keys: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     def key(self, column: Column) -> str:
         """What a column is called in `extra`."""

@@ -39,7 +39,7 @@ REDIRECT_HISTORY = Table(
     ),
     order=("oid", "urlfrom", "updated_at"))
 
-FED = (
+_LINKS_FED = (
     Fed(REDIRECTS, RowKind.LINK, ("hhash", "oid", "org", "eid"), {"urlfrom": "key"}),
     Fed(REDIRECT_HISTORY, RowKind.LINK, ("oid", "org", "eid")),
 )
@@ -65,8 +65,9 @@ MESSAGE = (
     *several(Kind.TEXTS, "List: {}.", "mtypes users deliveries failures perms_ids"),
     Column("createdms", Kind.INTEGER, "When it was made, in milliseconds."),
     *_PEOPLE,
-    Column("created_at", Kind.TIME, "When it was received."),
-    Column("updated_at", Kind.TIME, "When it was last sent."),
+    Column("created_at", Kind.TIME, "When it happened, as of the event."),
+    Column("updated_at", Kind.TIME, "When it was received."),
+    EID,
 )
 
 MSTORE = Table(
@@ -130,12 +131,24 @@ MTHREADS = Table(
         Column("oid", Kind.ID, "Organisation id."),
         Column("tid", Kind.ID, "Thread id."),
         *_THREAD,
-        Column("created_at", Kind.TIME, "When this was received."),
+        Column("created_at", Kind.TIME, "When it was said, as of the event."),
+        EID,
         *BATCH,
     ),
     order=("oid", "tid", "created_at"))
 
 TABLES = (REDIRECTS, REDIRECT_HISTORY, MTHREADS, MSTORE, MTRIAGE)
+
+_SHARED = ("oid", "org", "tid", "created_at", "eid")
+
+MTHREADS_FED = Fed(MTHREADS, RowKind.MESSAGE, _SHARED, keys={"mtempl": "mtempl_object"})
+MSTORE_FED = Fed(MSTORE, RowKind.MESSAGE, _SHARED)
+MTRIAGE_FED = Fed(MTRIAGE, RowKind.MESSAGE, _SHARED, unknown={"urgency": "8", "keep": "true"})
+
+FED = (*_LINKS_FED, MTHREADS_FED, MSTORE_FED, MTRIAGE_FED)
+
+_SAID = "(e.created_at, CAST(e.eid AS VARCHAR))"
+"""When something was said of a thread; ids of one batch tell what was said in one millisecond."""
 
 _UNKNOWN = {Kind.TEXT: "''", Kind.TEXTS: "[]", Kind.JSON: "'{}'"}
 
@@ -146,7 +159,7 @@ def _latest(column: Column) -> str:
     compared = f"CAST({value} AS VARCHAR)" if column.kind is Kind.JSON else value
     unknown = _UNKNOWN.get(column.kind)
     known = f"{value} IS NOT NULL" if unknown is None else f"{compared} <> {unknown}"
-    return f"argMax({value}, e.created_at) FILTER (WHERE {known}) AS {column.name}"
+    return f"argMax({value}, {_SAID}) FILTER (WHERE {known}) AS {column.name}"
 
 
 VIEWS = (

@@ -1,0 +1,1 @@
+"""Logs and exports become hits in a spool, each line once: what `tracker import` does."""
