@@ -22,6 +22,7 @@ from meanings import DROPS, ERRORS, REASONS
 
 from tracker import cli, metrics
 from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
+from tracker.columns import BATCH_COLUMNS, Column, From
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
 from tracker.jurisdictions import Jurisdictions
 from tracker.kinds import RowKind
@@ -29,7 +30,6 @@ from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
 from tracker.schema import clickhouse, duckdb
-from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
 from tracker.settings import IntakeSettings
