@@ -18,7 +18,14 @@ def test_one_link_is_read() -> None:
             "pass_query": True}
 
     assert Wish("https://a.example/s", "https://b.example/", expires=None, max_clicks=3,
-                pass_query=True, hostfrom=1, searchto=None) == read_one(json.dumps(body).encode())
+                pass_query=True) == read_one(json.dumps(body).encode())
+
+
+def test_what_is_not_read_of_a_link_may_be_anything() -> None:
+    huge = b'{"urlfrom":"a","hostfrom":123456789012345678901234567890,"pathto":[[{}]]}'
+
+    assert Wish("a") == read_one(huge)
+    assert [Wish("a")] == read_many(b"[" + huge + b"]", "application/json")
 
 
 @pytest.mark.parametrize(("body", "code", "field", "message"), [
@@ -30,6 +37,8 @@ def test_one_link_is_read() -> None:
     (b'{"urlfrom":1}', "link_refused", "urlfrom", "str"),
     (b'{"urlfrom":"a","urlto":null}', "link_refused", "urlto", "null"),
     (b'{"urlfrom":"a","max_clicks":"3"}', "link_refused", "max_clicks", "int"),
+    (b'{"urlfrom":"a","max_clicks":18446744073709551616}', "link_refused", "max_clicks", "int"),
+    (b'{"urlfrom":"a","expires":-18446744073709551616}', "link_refused", "expires", "int"),
     (b'{"urlfrom":"a","pass_query":1}', "link_refused", "pass_query", "bool"),
     (b'{"urlfrom":"a","expire":1}', "link_refused", "expire", "no `expire`"),
 ])

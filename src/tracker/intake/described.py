@@ -1,6 +1,7 @@
 """What the tracking routes take and answer, as the description of the API tells it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NotRequired, TypedDict
 
 from tracker import money
@@ -97,6 +98,15 @@ _OF_ROUTE: Final[Mapping[Route, tuple[str, ...]]] = {
     Route.LTV: _OF_MONEY, Route.PUB: ("404 not_found",),
 }
 
+SHORT_LINK: Final = (
+    Operation(("GET", "POST", "PUT"), (Answer(302, "A click is on disk.", headers={
+        "Location": "Where the link leads."}),),
+        ("400 too_many_keys", "404 not_found", "410 link_expired link_used_up"),
+        (_VALUES,), about="Follows a short link, at the host that it was made for; its path may be"
+        " longer than this template can say."),
+    replace(PREFLIGHT, refusals=("404 not_found",)))
+"""What is answered at all other paths."""
+
 
 def tracking_operations(line: TrackingRoute) -> tuple[Operation, ...]:
     """All that one line of the table takes, with pairs in its path too."""
@@ -122,10 +132,11 @@ def _at(line: TrackingRoute, below: str) -> tuple[Operation, ...]:
         post = Operation(("POST", "PUT"), good, (*refusals, *_OF_BODY, "400 not_one_agreement"),
                          (_VALUES,), _single(AGREEMENT), below,
                          "Records what a visitor agrees to.")
-    preflight = Operation(PREFLIGHT.methods, PREFLIGHT.answers, ("400 too_many_keys",),
-                          below=below, about=PREFLIGHT.about)
+    preflight = replace(PREFLIGHT, refusals=("400 too_many_keys",), below=below)
     if route is Route.AGREE:  # GET asks, which the page of that name tells
-        return post, preflight
+        none = Operation(("GET",), (), ("400 unknown_action",), below=below,
+                         about="No question: those have their values in the query.")
+        return (none, post, preflight) if below else (post, preflight)
     return get, post, preflight
 
 
@@ -172,4 +183,4 @@ def _websocket(below: str) -> tuple[Operation, ...]:
                   (_VALUES,), below=below, about="Opens a WebSocket (RFC 6455) for events."),
         Operation(("POST", "PUT"), (), ("400 too_many_keys", "426 upgrade_required"),
                   below=below, about="No handshake of a WebSocket."),
-        Operation(PREFLIGHT.methods, PREFLIGHT.answers, below=below, about=PREFLIGHT.about))
+        replace(PREFLIGHT, refusals=("400 too_many_keys",), below=below))

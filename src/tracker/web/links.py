@@ -32,6 +32,7 @@ from tracker.web.answers import json_answer, peer_of
 from tracker.web.body import read_body
 from tracker.web.credentials import from_header
 from tracker.web.loads import read_many, read_one
+from tracker.web.rest import REST
 from tracker.web.tracking import head_of
 
 _METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
@@ -82,7 +83,8 @@ _REDIRECTS = (
                   " none. A line of names stands above CSV.",
                   takes={JSON: list[Wish], "text/csv": str}),
     *_in_all_ways(("GET",), (Answer(200, "In the order of their paths.", {JSON: Listed}),),
-                  about="Lists the short URLs of a host.", ways=(_WAYS[1], _WAYS[3]), parameters=(
+                  "404 not_found", about="Lists the short URLs of a host, which must be named.",
+                  parameters=(
                       Parameter("limit", "How many; 1,000 where none is named, at most 10,000.",
                                 {"type": "integer", "minimum": 0, "maximum": 999_999}),
                       Parameter("after", "The path (`slugfrom`) behind which to begin."))),
@@ -117,7 +119,7 @@ class LinkPages:
         return [Route(f"{self._prefix}{name}{rest}", self._guarded(name, handler),
                       methods=_METHODS, name=name)
                 for name, handler in handlers.items()
-                for rest in ("", "/{rest:path}") if rest == "" or name != "qr"]
+                for rest in ("", REST) if rest == "" or name != "qr"]
 
     @operations(*_REDIRECT)
     async def redirect(self, request: Request) -> Response:

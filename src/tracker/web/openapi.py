@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -12,9 +11,10 @@ from starlette.routing import Route
 
 from tracker import __version__
 from tracker.door.refusals import ALWAYS
-from tracker.intake.described import tracking_operations
+from tracker.intake.described import SHORT_LINK, tracking_operations
 from tracker.operation import JSON, Answer, Named, Operation, Parameter, Refusal, Shape, operations
 from tracker.routes import TRACKING_ROUTES
+from tracker.web.rest import REST
 
 OPENAPI: Final = "3.1.0"
 _ABOUT: Final = (
@@ -44,16 +44,19 @@ def tracking(api_version: int) -> Iterator[Described]:
     for line in TRACKING_ROUTES:
         tag = "server-side events" if line.server_side else "client-side events"
         for operation in tracking_operations(line):
-            path = line.path(api_version)
-            path = path.rstrip("/") if line.shared else path
-            yield Described(path + operation.below, tag, operation, line.answers)
+            path = line.path(api_version) + operation.below
+            if line.shared:  # as the page's, whose answers stand at the same path
+                path = path.rstrip("/")
+            yield Described(path, tag, operation, line.answers)
+    for operation in SHORT_LINK:
+        yield Described("/{slug}", "short links", operation, "")
 
 
 def pages(routes: Sequence[Route]) -> Iterator[Described]:
     """The pages, by the operations that each handler has with it; each path once."""
     seen = set()
     for route in routes:
-        path = re.sub(r"/(\{\w+:path\})?$", "", route.path)
+        path = route.path.removesuffix(REST).removesuffix("/")
         listed: tuple[Operation, ...] = getattr(route.endpoint, "operations", ())
         if path in seen or not listed:
             continue
@@ -151,8 +154,7 @@ class _Assembly:
         name = self._refusals.get((status, codes))
         if name is None:
             same = sum(known == status for known, _ in self._refusals)
-            name = _WORDS.sub("", HTTPStatus(status).phrase.title().lower()).title() \
-                + (str(same + 1) if same else "")
+            name = f"Refused{status}_{same + 1}" if same else f"Refused{status}"
             self._refusals[status, codes] = name
             self._responses[name] = {
                 "description": ", ".join(f"`{code}`" for code in codes),

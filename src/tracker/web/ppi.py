@@ -20,6 +20,7 @@ from tracker.web.agreements import Agreements, AgreementsUnavailable
 from tracker.web.answers import error_answer, json_answer
 from tracker.web.health import Beside
 from tracker.web.laws import Laws
+from tracker.web.rest import REST
 from tracker.web.tracking import head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -65,12 +66,12 @@ class Ppi:
         handlers: dict[str, Endpoint] = {
             "agree": self.agree, "geoip": self.geoip, "jds": self.jds}
         prefix = f"/tr/v{api_version}/ppi"
-        sent = [Route(f"{prefix}/agree" + slash, self._agreements.noting(tracking),
+        sent = [Route(f"{prefix}/agree" + below, self._agreements.noting(tracking),
                       methods=["POST", "PUT", "OPTIONS"])
-                for slash in ("", "/")] if tracking is not None else []
+                for below in ("", "/", REST)] if tracking is not None else []
         return [*sent, *(Route(f"{prefix}/{name}" + slash, self._open(handler), methods=METHODS)
                          for name, handler in handlers.items() for slash in ("", "/")),
-                Route(prefix + "/{rest:path}", self._open(self.unknown), methods=METHODS)]
+                Route(prefix + REST, self._open(self.unknown), methods=METHODS)]
 
     def _open(self, handler: Endpoint) -> Endpoint:
         """The handler, with the answers that all of them give to browsers and to mistakes."""
@@ -165,8 +166,10 @@ class Ppi:
         return self._intake.client_address(peer, head_of(request.scope))
 
     def _preflight(self, request: Request) -> Response:
-        return Response(headers={name.decode(): value.decode()
-                                 for name, value in self._intake.preflight(_origin(request))})
+        told = {name.decode(): value.decode()
+                for name, value in self._intake.preflight(_origin(request))}
+        return Response(headers=told | dict.fromkeys(
+            ("allow", "access-control-allow-methods"), ", ".join(METHODS)))
 
     def _cors(self, request: Request) -> dict[str, str]:
         """What lets scripts of allowed origins read an answer, which is nobody else's."""
