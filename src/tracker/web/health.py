@@ -37,7 +37,7 @@ class StoreHealth(TypedDict):
     lag_seconds: float | None
     last_error: str | None
     suspended: bool
-    gaps: list[tuple[int, int]]
+    gaps: Sequence[Sequence[int]]
 
 
 class QueryHealth(TypedDict):

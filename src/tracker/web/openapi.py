@@ -30,12 +30,13 @@ _WORDS: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Described:
-    """One address with what is done there."""
+    """One address with what is done there; `about` tells of the address."""
 
     def __init__(self, path: str, tag: str, operation: Operation, about: str) -> None:
         self.path = path
         self.tag = tag
         self.operation = operation
+        self.place = about or operation.about
         self.about = operation.about or about
 
 
@@ -87,7 +88,7 @@ class _Assembly:
     def whole(self, described: Iterable[Described]) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         for one in described:
-            at = paths.setdefault(one.path, {})
+            at = paths.setdefault(one.path, {"summary": one.place})
             for method in one.operation.methods:
                 at[method.lower()] = self._operation(one, method)
                 if method == "GET":
