@@ -14,29 +14,24 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import api
 from bounds import bounds
 from meanings import DROPS, ERRORS, REASONS
 
 from tracker import cli, metrics
 from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
+from tracker.columns import BATCH_COLUMNS, Column, From
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
-from tracker.jurisdictions import Jurisdictions
 from tracker.kinds import RowKind
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
-from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
+from tracker.routes import SOURCES
 from tracker.schema import clickhouse, duckdb
-from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
-from tracker.settings import IntakeSettings
-from tracker.web.app import Web
 from tracker.web.exposition import Exposition
-from tracker.web.links import LinkPages
-from tracker.web.ppi import Ppi
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
@@ -62,10 +57,10 @@ def code(text: object) -> str:
 
 def tracking_routes() -> str:
     """The tracking routes."""
+    found = list(api.paths("client-side events", "server-side events"))
     return table(("Path", "Counts as", "Answers"), (
-        (code(route.path(1)), "server-side" if route.server_side else "client-side", route.answers)
-        for route in TRACKING_ROUTES)) + (
-        f"\nMethods: {', '.join(method.decode() for method in METHODS)}.\n")
+        (code(path.rstrip("/") + "/"), at["post"]["tags"][0].partition(" ")[0], at["summary"])
+        for path, at in found)) + f"\nMethods: {api.methods_of(found[0][1])}.\n"
 
 
 def sources() -> str:
@@ -75,21 +70,16 @@ def sources() -> str:
 
 def pages() -> str:
     """The other paths."""
-    nothing: Any = SimpleNamespace()  # only their tables are read
-    ppi = Ppi(nothing, None, Jurisdictions(None), nothing, nothing)
-    routes = [*Web(nothing, lambda: 0.0, nothing, ppi).routes(), *ppi.routes(1)]
-    routes = [route for route in routes if not route.path.endswith(("/", "}"))]
-    return table(("Path", "Answers"), (
-        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))
+    return table(("Path", "Methods", "Answers"), (
+        (code(path), api.methods_of(at), at["get"]["summary"])
+        for path, at in api.paths("pages", "privacy")))
 
 
 def link_pages() -> str:
-    """The paths for short URLs."""
-    nothing = SimpleNamespace()
-    pages = LinkPages(nothing, nothing, nothing, IntakeSettings())  # type: ignore[arg-type]  # only its table is read
-    return table(("Path", "Answers"), (
-        (code(route.path), (route.endpoint.__doc__ or "").strip())
-        for route in pages.routes() if "{" not in route.path))
+    """What is done at the paths for short URLs."""
+    return table(("Path", "Method", "Does", "Statuses"), (
+        (code(path), *operation) for path, at in api.paths("short links")
+        for operation in api.operations_of(at)))
 
 
 # Config.
@@ -286,6 +276,12 @@ def error_codes() -> str:
     if set(found) != set(ERRORS):
         raise SystemExit(f"docs/generate.py: ERRORS and the code differ in"
                          f" {sorted(set(found) ^ set(ERRORS))}")
+    told = api.codes()
+    if set(told) | api.ELSEWHERE != set(ERRORS):
+        raise SystemExit(f"docs/generate.py: ERRORS and the API's description differ in"
+                         f" {sorted((set(told) | api.ELSEWHERE) ^ set(ERRORS))}")
+    if wrong := [name for name in told if found[name] and not told[name] <= found[name]]:
+        raise SystemExit(f"docs/generate.py: the code has other statuses for {wrong}")
     return table(("Code", "Status", "Meaning"), (
         (code(name), ", ".join(map(str, sorted(found[name]))) or "4xx", ERRORS[name])
         for name in sorted(ERRORS)))

@@ -8,9 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from harness.attack import Goods, raw, store_of
-from harness.process import TrackerProcess
+from harness.process import TrackerProcess, account
 from harness.worker import Client
-from web.test_links import account
 
 pytestmark = pytest.mark.server
 

@@ -9,7 +9,7 @@ import pytest
 from harness.attack import Goods, check_sums, event, landed, new_eid, post
 from harness.process import TrackerProcess, running
 from harness.worker import Client
-from tracker.schema.columns import EVENT_COLUMNS, From, Kind
+from tracker.columns import EVENT_COLUMNS, From, Kind
 
 pytestmark = pytest.mark.server
 

@@ -190,3 +190,13 @@ def running(folder: Path, **config: Any) -> Iterator[TrackerProcess]:
     finally:
         if tracker.child is not None:
             tracker.kill()
+
+
+def account(tracker: TrackerProcess, *words: str, said: str = "") -> str:
+    """What `tracker account` with these words says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tracker", "account", *words, "--config",
+         str(tracker.folder / "config.json")], input=said, capture_output=True, text=True,
+        timeout=60, check=False)
+    assert 0 == done.returncode, done.stderr
+    return done.stdout.strip()

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.refining import EVENT_ID_TEXT, SETTINGS, VID, get, post, row_of
+from tracker.columns import Kind
 from tracker.hit import Route
 from tracker.money import AMOUNTS, read_amount
-from tracker.schema.columns import Kind
 from tracker.schema.tables.users import PAYMENTS_FED
 from tracker.settings import RefineSettings
 

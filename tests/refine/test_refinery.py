@@ -21,6 +21,7 @@ from harness.refining import (
     row_of,
     rows,
 )
+from tracker.columns import BATCH_COLUMNS, From
 from tracker.hit import Hit, Shape
 from tracker.refine import Refinery
 from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
@@ -30,7 +31,6 @@ from tracker.refine.params import typed_text
 from tracker.refine.times import read_time
 from tracker.refine.urls import Urls
 from tracker.schema.arrow import batch_schema
-from tracker.schema.columns import BATCH_COLUMNS, From
 
 EXAMPLE: dict[str, Any] = {
     "app": "native", "email": "lalala@aaa.com", "uid": "179ea090-6e8c-11ea-bb89-1d0ba023ecf8",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from harness.batches import make_batch
+from tracker.columns import Column, Kind
 from tracker.schema import clickhouse, migrations
-from tracker.schema.columns import Column, Kind
 from tracker.schema.table import Keep, Table
 from tracker.schema.tables import DERIVED, TABLES, VIEWS, personal, stored
 from tracker.settings import BatchSettings

@@ -39,6 +39,11 @@ def test_what_is_derived_may_be_anything_as_it_is_not_read() -> None:
 
     assert wish == read_one(body)
     assert [wish] == read_many(b"[%b]" % body, "application/json")
+def test_what_is_not_read_of_a_link_may_be_anything() -> None:
+    huge = b'{"urlfrom":"a","hostfrom":123456789012345678901234567890,"pathto":[[{}]]}'
+
+    assert Wish("a") == read_one(huge)
+    assert [Wish("a")] == read_many(b"[" + huge + b"]", "application/json")
 
 
 @pytest.mark.parametrize(("body", "code", "field", "message"), [
@@ -50,6 +55,8 @@ def test_what_is_derived_may_be_anything_as_it_is_not_read() -> None:
     (b'{"urlfrom":1}', "link_refused", "urlfrom", "str"),
     (b'{"urlfrom":"a","urlto":null}', "link_refused", "urlto", "null"),
     (b'{"urlfrom":"a","max_clicks":"3"}', "link_refused", "max_clicks", "int"),
+    (b'{"urlfrom":"a","max_clicks":18446744073709551616}', "link_refused", "max_clicks", "int"),
+    (b'{"urlfrom":"a","expires":-18446744073709551616}', "link_refused", "expires", "int"),
     (b'{"urlfrom":"a","pass_query":1}', "link_refused", "pass_query", "bool"),
     (b'{"urlfrom":"a","expire":1}', "link_refused", "expire", "no `expire`"),
 ])

@@ -98,6 +98,8 @@ def test_a_browser_may_ask_from_another_site(located: Worker, name: str) -> None
     assert (200, b"", "*") == (answer.status, answer.body,
                                answer.headers["access-control-allow-origin"])
     assert "content-type" in answer.headers["access-control-allow-headers"]
+    assert ["GET, HEAD, POST, OPTIONS"] * 2 == [
+        answer.headers[name] for name in ("allow", "access-control-allow-methods")]
 
 
 def test_a_slash_at_the_end_changes_nothing(located: Worker) -> None:
@@ -105,7 +107,16 @@ def test_a_slash_at_the_end_changes_nothing(located: Worker) -> None:
     assert "Linz" == get(located, "/tr/v1/ppi/geoip/?ip=1.0.0.1").json()["city"]
 
 
-@pytest.mark.parametrize("path", ["/tr/v1/ppi/none", "/tr/v1/ppi/", "/tr/v1/ppi/jds/more"])
+@pytest.mark.parametrize("path", ["/vid/anna/cflags/8/", "/vid/an%0Ana/cflags/8"])
+def test_an_agreement_may_stand_in_the_path(located: Worker, path: str) -> None:
+    before = len(located.hits())
+    answer = get(located, "/tr/v1/ppi/agree" + path, "Content-Length: 0\r\n", "POST")
+
+    assert (200, before + 1) == (answer.status, len(located.hits()))
+
+
+@pytest.mark.parametrize("path", ["/tr/v1/ppi/none", "/tr/v1/ppi/jds%0A/x", "/tr/v1/ppi/",
+                                  "/tr/v1/ppi/jds/more"])
 def test_another_question_is_refused(located: Worker, path: str) -> None:
     answer = get(located, path)
 

@@ -17,6 +17,11 @@ BODY_STEP = 16 << 10
 LINGER_SECONDS = 2.0
 """How long what a refused client still sends is read and dropped, so that it gets its answer."""
 
+ALWAYS = ("400 malformed_request", "408 head_too_slow body_too_slow", "413 body_too_large",
+          "414 target_too_long", "431 headers_too_large", "500 internal_error",
+          "503 too_many_connections unavailable")
+"""Status and codes that any request may be answered with."""
+
 
 def too_many_connections() -> RequestRefused:
     """The bound of connections is reached."""

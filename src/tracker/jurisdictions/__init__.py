@@ -3,7 +3,7 @@
 import contextlib
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 
 import msgspec
 
@@ -47,6 +47,30 @@ class Jurisdiction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         return self.regulation, self.compliance
 
 
+class Rules(TypedDict):
+    """What a law asks for."""
+
+    consent: Literal["opt-in", "opt-out", "notice"]
+    signal: bool
+
+
+class Law(TypedDict):
+    """A `Jurisdiction` as clients get it: the columns of the table, and ours."""
+
+    regulation: str
+    compliance: str
+    seq: int
+    rules: Rules
+    locs: list[str]
+    updated_at: str
+    name: str
+    since: str
+    consent: Literal["opt-in", "opt-out", "notice"]
+    source: str
+    known: str
+    note: str
+
+
 class _List(msgspec.Struct, forbid_unknown_fields=True):
     jurisdictions: Annotated[list[Jurisdiction], msgspec.Meta(max_length=10_000)]
     about: str = ""
@@ -88,8 +112,8 @@ def _decoded(data: bytes, name: str) -> _List:
     return found
 
 
-def answer(entries: list[Jurisdiction]) -> list[dict[str, Any]]:
-    """The list as clients get it: the columns of the table, and ours."""
+def answer(entries: list[Jurisdiction]) -> list[Law]:
+    """The list as clients get it."""
     return [
         {"regulation": entry.regulation, "compliance": entry.compliance, "seq": 1,
          "rules": {"consent": entry.consent, "signal": entry.signal},

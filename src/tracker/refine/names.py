@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tracker.schema.columns import BATCH_COLUMNS, From
+from tracker.columns import BATCH_COLUMNS, From
 
 _UTM = ("source", "medium", "campaign", "content", "term")
 _ASIDE = ("created", "time", "first", "email", "cell", "uname")

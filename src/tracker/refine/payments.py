@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from tracker import money
+from tracker.columns import Column, Kind
 from tracker.refine.coerce import read_number, read_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.moments import moment_text, read_moment
 from tracker.refine.said import lower, said
-from tracker.schema.columns import Column, Kind
 from tracker.schema.tables.users import PAYMENTS_FED
 from tracker.settings import RefineSettings
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from tracker.columns import Column, Kind
 from tracker.money import read_amount
 from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
 from tracker.refine.decode import Values, read_object
@@ -13,7 +14,6 @@ from tracker.refine.ids import canonical
 from tracker.refine.moments import moment_text, read_moment
 from tracker.refine.params import tidy
 from tracker.refine.said import said
-from tracker.schema.columns import Column, Kind
 from tracker.schema.tables.messaging import MSTORE_FED, MTHREADS_FED
 
 LONGEST = 1 << 20  # characters of a text

@@ -13,8 +13,8 @@ ACCOUNT_ACTIONS = ("add", "list", "disable", "enable", "password", "key", "revok
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
 
-Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-"""A number as messages between processes can hold it."""
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+"""What every JSON reader keeps; MessagePack has no larger ones than 64 bits."""
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -37,13 +37,17 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oid: str | Unset = UNSET
     org: str | Unset = UNSET
     pass_query: bool | Unset = UNSET
-    expires: str | Whole | Unset | None = UNSET
-    max_clicks: Whole | Unset | None = UNSET
+    expires: str | Number | Unset | None = UNSET
+    max_clicks: Number | Unset | None = UNSET
     hostfrom: Any = UNSET
     slugfrom: Any = UNSET
     hostto: Any = UNSET
     pathto: Any = UNSET
     searchto: Any = UNSET
+
+
+DERIVED = ("hostfrom", "slugfrom", "hostto", "pathto", "searchto")
+"""Fields of a `Wish` that say nothing: so that a link can be sent as it was told."""
 
 
 class PutLinks(msgspec.Struct, frozen=True, tag=True):

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,27 @@ _LISTED_BYTES: Final = 4 << 20  # of the addresses in one list
 
 _COLUMNS: Final = ("host, slug, urlfrom, urlto, pass_query, expires, max_clicks, clicks, oid, org,"
                    " updater, created, updated")
+
+
+class ShortLink(TypedDict):
+    """A link as clients see it. `clicks` are counted where they are limited; null is no limit."""
+
+    urlfrom: str
+    hostfrom: str
+    slugfrom: str
+    urlto: str
+    hostto: str
+    pathto: str
+    searchto: str
+    oid: str
+    org: str
+    pass_query: bool
+    expires: str | None
+    max_clicks: int | None
+    clicks: int | None
+    updater: str
+    created_at: str
+    updated_at: str
 
 
 class SomeRefused(RequestRefused):
@@ -65,7 +86,7 @@ class Links:
         self._new_id = new_id
 
     def put(self, wishes: Sequence[Wish], actor: Actor, host: str, now: int, *,
-            change: bool) -> tuple[list[dict[str, Any]], bool]:
+            change: bool) -> tuple[list[ShortLink], bool]:
         """Make or replace each link, or change it; gives back the links, and whether one is new.
 
         Raises `RequestRefused`; of several `SomeRefused`. Then the caller must roll back.
@@ -92,7 +113,7 @@ class Links:
         return links, new
 
     def _put(self, wish: Wish, actor: Actor, host: str, now: int, *,
-             change: bool) -> tuple[dict[str, Any], bool]:
+             change: bool) -> tuple[ShortLink, bool]:
         source = short_url(wish.urlfrom)
         _hold_host(source, actor, host)
         old = self._row(source)
@@ -137,7 +158,7 @@ class Links:
             raise RequestRefused(400, "link_refused", "`urlto` leads to another short URL,"
                                  f" {found[0]}; name the place that one leads to.", "urlto")
 
-    def drop(self, urlfrom: str, actor: Actor, now: int) -> dict[str, Any]:
+    def drop(self, urlfrom: str, actor: Actor, now: int) -> ShortLink:
         """Delete a link, and give back what it was."""
         source = short_url(urlfrom)
         _hold_host(source, actor, "")
@@ -148,11 +169,11 @@ class Links:
             "UPDATE links SET deleted = 1, clicks = 0, updated = ?, updater = ?, change = ?"
             " WHERE host = ? AND slug = ?",
             (now, actor.uid, self._next_change(), source.host, source.slug))
-        told = {**describe(old), "updater": actor.uid, "updated_at": text_of(now)}
+        told: ShortLink = {**describe(old), "updater": actor.uid, "updated_at": text_of(now)}
         self._note(told, source, now, deleted=True)
         return told
 
-    def find(self, urlfrom: str, actor: Actor) -> dict[str, Any]:
+    def find(self, urlfrom: str, actor: Actor) -> ShortLink:
         """One link."""
         source = short_url(urlfrom)
         _hold_host(source, actor, "")
@@ -161,7 +182,7 @@ class Links:
             raise _missing(source)
         return describe(row)
 
-    def of_host(self, host: str, actor: Actor, after: str, most: int) -> list[dict[str, Any]]:
+    def of_host(self, host: str, actor: Actor, after: str, most: int) -> list[ShortLink]:
         """The links of a host in the order of their slugs, those behind `after`.
 
         At most `most`, and fewer where they are long.
@@ -170,7 +191,7 @@ class Links:
             raise _foreign(host)
         rows = self._select(
             "host = ? AND slug > ? AND NOT deleted ORDER BY slug LIMIT ?", (host, after, most))
-        told: list[dict[str, Any]] = []
+        told: list[ShortLink] = []
         size = 0
         for row in rows:
             size += len(row["urlto"]) + len(row["urlfrom"])
@@ -208,7 +229,7 @@ class Links:
         newest = self._database.execute("SELECT max(change) FROM links").fetchone()[0]
         return (newest or 0) + 1
 
-    def _note(self, told: dict[str, Any], source: ShortUrl, now: int, *, deleted: bool) -> None:
+    def _note(self, told: ShortLink, source: ShortUrl, now: int, *, deleted: bool) -> None:
         """Leave the change for the rows in SQL: it goes out when the spool has it."""
         content = msgspec.json.encode({**told, "key": source.key, "deleted": deleted})
         self._database.execute("INSERT INTO outbox (eid, moment, content) VALUES (?, ?, ?)",
@@ -219,7 +240,7 @@ _BLANK: Final[dict[str, Any]] = {"urlto": "", "pass_query": False, "expires": No
                                  "max_clicks": None, "oid": "", "org": ""}
 
 
-def describe(row: dict[str, Any]) -> dict[str, Any]:
+def describe(row: dict[str, Any]) -> ShortLink:
     """A link as clients see it."""
     target = urlsplit(row["urlto"])
     return {

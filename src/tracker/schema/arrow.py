@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from tracker.schema.columns import BATCH_COLUMNS, Kind
+from tracker.columns import BATCH_COLUMNS, Kind
 
 _TYPES: dict[Kind, pa.DataType] = {
     Kind.UUID: pa.string(),  # canonical text

@@ -1,7 +1,7 @@
 """Statements for ClickHouse, one node: tables, views, and the names an insert fills."""
 
+from tracker.columns import BATCH_COLUMNS, EVENT_COLUMNS, Column, From, Kind
 from tracker.kinds import EVENT_KINDS
-from tracker.schema.columns import BATCH_COLUMNS, EVENT_COLUMNS, Column, From, Kind
 from tracker.schema.table import MONTHS, Derived, Fed, Keep, Table, View
 from tracker.schema.tables import DERIVED, VIEWS, stored
 

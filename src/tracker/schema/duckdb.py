@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from tracker.schema.columns import Column, Kind
+from tracker.columns import Column, Kind
 from tracker.schema.table import Derived, Fed, Keep, Table, View
 from tracker.schema.tables import DERIVED, TABLES, VIEWS
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tracker.columns import Column, From
 from tracker.kinds import RowKind
-from tracker.schema.columns import Column, From
 
 MONTHS = 1_632
 """Most months a batch can touch: from 1970 to 2106, one partition each."""

@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tracker.door.address import canonical
-
-JSON = "application/json"
+from tracker.operation import JSON
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

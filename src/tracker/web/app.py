@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -25,14 +25,16 @@ from tracker.metrics import (
     read_query,
     read_store,
 )
+from tracker.operation import JSON, TEXT, Answer, Operation, operations
 from tracker.registry.caller import Caller
 from tracker.settings import IntakeSettings
 from tracker.web.answers import error_answer, json_answer, peer_of
 from tracker.web.exposition import CONTENT_TYPE, Exposition
 from tracker.web.files import PublicFiles
 from tracker.web.following import Following
-from tracker.web.health import health
+from tracker.web.health import Health, health
 from tracker.web.links import LinkPages
+from tracker.web.openapi import Description
 from tracker.web.ppi import Ppi
 from tracker.web.tracking import Tracking, head_of
 
@@ -42,6 +44,16 @@ TEXTS = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not take this method."),
 }
+
+
+READ = ("GET", "POST")
+
+
+class Pair(TypedDict):
+    """One thing that `/status` tells."""
+
+    Key: str
+    Value: str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +105,23 @@ class Web:
         return [Route(path, handler, methods=["GET", "HEAD", "POST"])
                 for path, handler in handlers.items()]
 
+    @operations(Operation(READ, (Answer(200, "`pong`", {TEXT: str}),)))
     async def ping(self, request: Request) -> Response:
         """`pong`: the worker lives."""
         return PlainTextResponse("pong", headers=self._cors(request))
 
+    @operations(Operation(READ, (Answer(200, "Three pairs.", {JSON: list[Pair]}),)))
     async def status(self, request: Request) -> Response:
         """The client's address, connections of all workers, version."""
         client = self._intake.client_address(peer_of(request), head_of(request.scope))
         connections = sum(edge.connections for edge in self._overview.edges())
-        return json_answer([{"Key": "client", "Value": client},
+        told: list[Pair] = [{"Key": "client", "Value": client},
                             {"Key": "conns", "Value": connections},
-                            {"Key": "version", "Value": __version__}],
-                           headers=self._cors(request))
+                            {"Key": "version", "Value": __version__}]
+        return json_answer(told, headers=self._cors(request))
 
+    @operations(Operation(READ, (Answer(200, "Events are accepted.", {JSON: Health}),
+                                 Answer(503, "Events are refused.", {JSON: Health}))))
     async def health(self, request: Request) -> Response:
         """How spool, stores and queries are; 503 when hits are refused."""
         overview = self._overview
@@ -115,6 +131,7 @@ class Web:
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
+    @operations(Operation(READ, (Answer(200, "A line per value.", {TEXT: str}),)))
     async def metrics(self, request: Request) -> Response:
         """All counters, in Prometheus' text format."""
         del request
@@ -124,6 +141,8 @@ class Web:
                                      self._overview.query(), asked=self._overview.asked))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE)
 
+    @operations(Operation(READ, (Answer(200, "`OK`", {TEXT: str}, {
+        "Clear-Site-Data": "What to forget."}),), ("403 http_error",)))
     async def clear(self, request: Request) -> Response:
         """Asks the browser to forget all it has stored for this site; not at other sites' wish."""
         if request.headers.get("sec-fetch-site") == "cross-site":
@@ -179,8 +198,11 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
     following = Following(door, caller, tracking)
     links = LinkPages(caller, door, intake, settings)
-    pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version, tracking),
-                              *links.routes()],
+    description = Description(settings.api_version)
+    routes = [*web.routes(), *ppi.routes(settings.api_version, tracking), *links.routes(),
+              description.route()]
+    description.write(routes)
+    pages = Starlette(routes=routes,
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default

@@ -1,7 +1,7 @@
 """How the whole tracker is, told by any worker from the snapshots of all processes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
 
 from tracker.metrics import (
     STALE_SECONDS,
@@ -14,9 +14,73 @@ from tracker.metrics import (
 STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs, or cannot write"
 
 
+class SpoolHealth(TypedDict):
+    """How the spools of all workers are together; null is what nobody told yet."""
+
+    accepting: bool
+    last_error: str | None
+    workers: int
+    workers_missing: int
+    pending_bytes: int
+    lag_bytes: int | None
+    lag_seconds: float | None
+    corrupt: int | None
+    torn: int | None
+    damaged: int | None
+
+
+class StoreHealth(TypedDict):
+    """How far behind a store is; `gaps` are numbers of batches, from and to."""
+
+    reachable: bool
+    lag_events: int | None
+    lag_seconds: float | None
+    last_error: str | None
+    suspended: bool
+    gaps: Sequence[Sequence[int]]
+
+
+class QueryHealth(TypedDict):
+    """Whether queries are answered, and whether walls of the kernel are around them."""
+
+    answering: bool
+    confined: bool | None
+
+
+class PlacesHealth(TypedDict):
+    """Which data of places are in use, and whether others are being read."""
+
+    version: str | None
+    building: bool
+    last_error: str | None
+
+
+class FileHealth(TypedDict):
+    """What is wrong with a file that is looked at anew while the tracker runs."""
+
+    last_error: str | None
+
+
+class Beside(TypedDict, total=False):
+    """Further parts; only what is configured."""
+
+    places: PlacesHealth
+    jurisdictions: FileHealth
+
+
+class Health(Beside):
+    """How the whole tracker is."""
+
+    status: Literal["ok", "degraded", "failing"]
+    spool: SpoolHealth
+    stores: dict[str, StoreHealth]
+    queries: NotRequired[QueryHealth]
+    registry: NotRequired[FileHealth]
+
+
 def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
            names: Iterable[str], now: float, query: QuerySnapshot | None = None, *,
-           asked: bool = False, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:
+           asked: bool = False, beside: Beside | None = None) -> Health:
     """The body of `/health`; `workers` (how many), `names` of stores and whether queries are to be
     `asked` are the configured ones, `now` is in seconds since 1970. `beside` are further parts,
     each with its `last_error`.
@@ -28,6 +92,8 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     live = [edge for edge in edges if now - edge.stamp.written <= STALE_SECONDS]
     refusals = sorted({edge.refuses for edge in live if edge.refuses is not None})
     stores = _stores(store, names, now)
+    parts: Iterable[Any] = (beside or {}).values()
+    status: Literal["ok", "degraded", "failing"]
     if refusals:
         status = "failing"
     elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
@@ -35,21 +101,22 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
             or (asked and not answering) or store is None \
             or store.counts.sequencer.corrupt or store.counts.sequencer.damaged \
             or store.last_error is not None or store.registry is not None \
-            or any(part["last_error"] is not None for part in (beside or {}).values()):
+            or any(part["last_error"] is not None for part in parts):
         status = "degraded"
     else:
         status = "ok"
-    told = {"status": status, "spool": _spool(live, workers, store, refusals), "stores": stores}
+    told: Health = {"status": status, "spool": _spool(live, workers, store, refusals),
+                    "stores": stores}
     if asked:
         told["queries"] = {"answering": answering,
                            "confined": query.confined if query is not None else None}
     if store is not None and store.registry is not None:
         told["registry"] = {"last_error": store.registry}
-    return told | dict(beside or {})
+    return {**told, **beside} if beside is not None else told
 
 
 def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
-           refusals: list[str]) -> dict[str, Any]:
+           refusals: list[str]) -> SpoolHealth:
     counts = store.counts.sequencer if store is not None else None
     return {
         "accepting": not refusals,
@@ -65,17 +132,19 @@ def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | No
     }
 
 
-def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float) -> dict[str, Any]:
+def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float
+            ) -> dict[str, StoreHealth]:
     down = store is None or now - store.stamp.written > STALE_SECONDS
     found = store.stores if store is not None else {}
-    answer = {}
+    answer: dict[str, StoreHealth] = {}
     for name in names:
         state = found.get(name)
         error = state.last_error if state is not None else None
         answer[name] = {
             "reachable": state is not None and state.reachable and not down,
             "lag_events": state.lag_events if state is not None else None,
-            "lag_seconds": _lag(store, state, now) if down else state and state.lag_seconds,
+            "lag_seconds": _lag(store, state, now) if down else
+            state.lag_seconds if state is not None else None,
             "last_error": STORE_PROCESS_DOWN if down else error,
             "suspended": state is not None and state.suspended,
             "gaps": state.gaps if state is not None else [],

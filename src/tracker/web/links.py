@@ -1,8 +1,10 @@
 """The pages that make, list, change and delete short URLs, and draw them as QR codes."""
 
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any, TypedDict
 from urllib.parse import unquote
 
 import msgspec
@@ -14,6 +16,7 @@ from starlette.routing import Route
 from tracker.door.door import Door
 from tracker.errors import RequestRefused, SpoolUnavailable
 from tracker.intake import Headers, Intake
+from tracker.operation import JSON, PREFLIGHT, Answer, Operation, Parameter, operations
 from tracker.registry.caller import Caller, CallRefused
 from tracker.registry.calls import (
     Credential,
@@ -21,12 +24,15 @@ from tracker.registry.calls import (
     FindLinks,
     PutLinks,
     Told,
+    Wish,
 )
+from tracker.registry.links import ShortLink
 from tracker.settings import IntakeSettings
-from tracker.web.answers import JSON, json_answer, peer_of
+from tracker.web.answers import json_answer, peer_of
 from tracker.web.body import read_body
 from tracker.web.credentials import from_header
 from tracker.web.loads import read_many, read_one
+from tracker.web.rest import REST
 from tracker.web.tracking import head_of
 
 _METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
@@ -35,6 +41,62 @@ _ALLOW = {"redirect": ("GET", "POST", "PATCH", "DELETE"), "redirects": ("GET", "
 _LISTED = 1_000
 _SCALES = range(1, 41)
 _ALLOW_HEADERS = "content-type, authorization"
+
+_WAYS = ("", "/{host}", "/{uid}/{password}", "/{uid}/{password}/{host}")
+_REFUSED = ("400 link_refused", "401 not_authenticated", "403 forbidden",
+            "429 too_many_attempts")
+_URLFROM = Parameter("urlfrom", "The short URL.", {"type": "string", "format": "uri"},
+                     required=True)
+
+
+class Listed(TypedDict):
+    """Several links."""
+
+    results: list[ShortLink]
+
+
+def _in_all_ways(methods: tuple[str, ...], answers: tuple[Answer, ...], *refusals: str,
+                 about: str, ways: Sequence[str] = _WAYS, takes: Mapping[str, Any] | None = None,
+                 parameters: tuple[Parameter, ...] = ()) -> Iterator[Operation]:
+    """With the key in the header, and with account and password in the path."""
+    for way in ways:
+        yield Operation(methods, answers, (*_REFUSED, *refusals), parameters, takes, way, about,
+                        keyed="{uid}" not in way)
+
+
+_MADE = (Answer(200, "Changed.", {JSON: ShortLink}), Answer(201, "New.", {JSON: ShortLink}))
+_TAKEN = (Answer(200, "All changed.", {JSON: Listed}), Answer(201, "Some are new.", {JSON: Listed}))
+_UNREADABLE = "400 not_json empty_body"
+_REDIRECT = (
+    *_in_all_ways(("POST",), _MADE, _UNREADABLE, about="Makes or replaces a short URL.",
+                  takes={JSON: Wish}),
+    *_in_all_ways(("PATCH",), _MADE[:1], _UNREADABLE, "404 link_not_found",
+                  about="Changes a short URL; what is not named stays.", takes={JSON: Wish}),
+    *_in_all_ways(("GET",), (Answer(200, "The link.", {JSON: ShortLink}),), "404 link_not_found",
+                  about="Shows a short URL.", parameters=(_URLFROM,)),
+    *_in_all_ways(("DELETE",), (Answer(200, "As it was.", {JSON: ShortLink}),),
+                  "404 link_not_found", about="Deletes a short URL.", parameters=(_URLFROM,)),
+    *(replace(PREFLIGHT, below=way) for way in _WAYS))
+_REDIRECTS = (
+    *_in_all_ways(("POST",), _TAKEN, "400 not_json not_utf8 not_csv empty_batch",
+                  "413 too_many_links", about="Makes or replaces up to 10,000 short URLs, all or"
+                  " none. A line of names stands above CSV.",
+                  takes={JSON: list[Wish], "text/csv": str}),
+    *_in_all_ways(("GET",), (Answer(200, "In the order of their paths.", {JSON: Listed}),),
+                  "404 not_found", about="Lists the short URLs of a host, which must be named.",
+                  parameters=(
+                      Parameter("limit", "How many; 1,000 where none is named, at most 10,000.",
+                                {"type": "integer", "minimum": 0, "maximum": 999_999}),
+                      Parameter("after", "The path (`slugfrom`) behind which to begin."))),
+    *(replace(PREFLIGHT, below=way) for way in _WAYS))
+_QR = (
+    *_in_all_ways(("GET",), (Answer(200, "The picture.", {
+        "image/svg+xml": str, "image/png": {"type": "string", "format": "binary"}}),),
+        "404 link_not_found", about="", ways=_WAYS[:1], parameters=(
+            _URLFROM, Parameter("format", "The picture's.", {"enum": ["svg", "png"]}),
+            Parameter("scale", "Pixels of a module.", {
+                "type": "integer", "minimum": 1, "maximum": 40}))),
+    PREFLIGHT)
 
 
 class LinkPages:
@@ -57,8 +119,9 @@ class LinkPages:
         return [Route(f"{self._prefix}{name}{rest}", self._guarded(name, handler),
                       methods=_METHODS, name=name)
                 for name, handler in handlers.items()
-                for rest in ("", "/{rest:path}") if rest == "" or name != "qr"]
+                for rest in ("", REST) if rest == "" or name != "qr"]
 
+    @operations(*_REDIRECT)
     async def redirect(self, request: Request) -> Response:
         """One short URL: POST makes it, PATCH changes it, GET shows it, DELETE deletes it."""
         who, host = self._who(request, 0)
@@ -73,6 +136,7 @@ class LinkPages:
             case _:
                 return _answer(await self._caller.ask(FindLinks(who, urlfrom=_urlfrom(request))))
 
+    @operations(*_REDIRECTS)
     async def redirects(self, request: Request) -> Response:
         """The short URLs of a host; POST makes up to 10,000 at once, all or none (JSON or CSV)."""
         if request.method == "POST":
@@ -89,6 +153,7 @@ class LinkPages:
                                              most=int(most)))
         return json_answer({"results": msgspec.Raw(told.value)}, told.status)
 
+    @operations(*_QR)
     async def qr(self, request: Request) -> Response:
         """The QR code of a short URL, as SVG or, with `format=png`, as PNG."""
         who, _ = self._who(request, 0)
@@ -134,6 +199,7 @@ class LinkPages:
     def _guarded(self, name: str, handler: Callable[[Request], Any]
                  ) -> Callable[[Request], Any]:
         """`handler` with its refusals as answers, and what scripts of allowed origins need."""
+        @wraps(handler)
         async def guarded(request: Request) -> Response:
             origin = request.headers.get("origin", "").encode("latin-1")
             cors = self._intake.cors(origin)
@@ -150,7 +216,6 @@ class LinkPages:
             answer.headers["cache-control"] = "no-store"
             return answer
 
-        guarded.__doc__ = handler.__doc__
         return guarded
 
     def _preflight(self, name: str, request: Request) -> Response | None:

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.registry.calls import UNSET, Wish
+from tracker.registry.calls import DERIVED, UNSET, Wish
 from tracker.registry.links import MOST_AT_ONCE
 
 _PLACE = re.compile(r"(?s)(.*?)(?: - at `\$(?:\[(\d+|\.\.\.)\])?(?:\.(\w+))?`)?")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
-_UNREAD = dict.fromkeys(("hostfrom", "slugfrom", "hostto", "pathto", "searchto"), UNSET)
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_BARE: dict[str, Any] = dict.fromkeys(DERIVED, UNSET)
 _one = msgspec.json.Decoder(Wish).decode
 _many = msgspec.json.Decoder(list[Wish]).decode
 
@@ -26,7 +26,7 @@ def read_one(body: bytes) -> Wish:
         raise RequestRefused(400, "empty_body", 'Send a JSON object: {"urlfrom": "https://…",'
                              ' "urlto": "https://…"}.')
     try:
-        return _read(_one(body))
+        return _bare(_one(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explained(error) from None
 
@@ -36,14 +36,14 @@ def read_many(body: bytes, content_type: str) -> list[Wish]:
     if content_type.partition(";")[0].strip().lower() == "text/csv":
         return _read_csv(body)
     try:
-        return [_read(wish) for wish in _many(body)]
+        return [*map(_bare, _many(body))]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explained(error) from None
 
 
-def _read(wish: Wish) -> Wish:
-    """Without what is not read: it may be anything, also what no message can hold."""
-    return msgspec.structs.replace(wish, **_UNREAD)
+def _bare(wish: Wish) -> Wish:
+    """Without what is not read: any JSON may stand there, and not all of it can be passed on."""
+    return msgspec.structs.replace(wish, **_BARE)
 
 
 def _explained(error: Exception) -> RequestRefused:
@@ -95,7 +95,7 @@ def _wish(values: dict[str, str], line: int) -> Wish:
         if text.isdecimal():
             given[name] = int(text[:20])  # what is longer is too large in any case
     try:
-        return msgspec.convert(given, Wish)
+        return _bare(msgspec.convert(given, Wish))
     except msgspec.ValidationError as error:
         refused = _explained(error)
         raise RequestRefused(refused.status, refused.code, f"line {line}: {refused.message}",

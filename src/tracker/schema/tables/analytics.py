@@ -1,6 +1,6 @@
 """Counts, identities and journeys: what follows from the events of each batch."""
 
-from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
+from tracker.columns import EVENT_COLUMNS, Column, From, Kind
 from tracker.schema.table import Derived, Keep, Table, View
 
 CLIENT = "e.server = false"  # most counts are of visitors' devices, not of servers

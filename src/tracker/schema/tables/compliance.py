@@ -1,7 +1,7 @@
 """Consent: what visitors agreed to, and the rules that ask for it."""
 
+from tracker.columns import EVENT_COLUMNS, Column, From, Kind
 from tracker.kinds import RowKind
-from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
 from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several

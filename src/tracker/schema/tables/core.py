@@ -1,6 +1,6 @@
 """`events`, the one source of all that is derived, and the account of every batch."""
 
-from tracker.schema.columns import EVENT_COLUMNS, Column, From, Kind
+from tracker.columns import EVENT_COLUMNS, Column, From, Kind
 from tracker.schema.table import Alias, Keep, Table
 
 BATCH = (

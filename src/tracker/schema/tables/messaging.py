@@ -1,7 +1,7 @@
 """Short URLs, message threads and messages."""
 
+from tracker.columns import Column, Kind
 from tracker.kinds import RowKind
-from tracker.schema.columns import Column, Kind
 from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.core import BATCH, EID
 from tracker.schema.tables.several import several

@@ -1,7 +1,7 @@
 """Rows that services send of themselves: logs and updates."""
 
+from tracker.columns import Column, Kind
 from tracker.kinds import RowKind
-from tracker.schema.columns import Column, Kind
 from tracker.schema.table import Fed, Keep, Table
 from tracker.schema.tables.core import BATCH, EID
 

@@ -1,6 +1,6 @@
 """Columns that are many of a kind, declared in one line."""
 
-from tracker.schema.columns import Column, Kind
+from tracker.columns import Column, Kind
 
 
 def several(kind: Kind, about: str, names: str, *, personal: bool = False) -> tuple[Column, ...]:

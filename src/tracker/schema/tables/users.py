@@ -1,8 +1,8 @@
 """Payments and what a user or visitor was worth; which users came to which hosts."""
 
+from tracker.columns import Column, Kind
 from tracker.kinds import RowKind
 from tracker.money import AMOUNTS
-from tracker.schema.columns import Column, Kind
 from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.analytics import CLIENT, HHASH, OID, SID, VID, newest
 from tracker.schema.tables.core import BATCH, EID
