@@ -24,25 +24,23 @@ from tracker import cli, metrics
 from tracker.batches.account import NOT_A_HIT, REFINE_FAILED
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
 from tracker.jurisdictions import Jurisdictions
-from tracker.kinds import RowKind
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import METHODS, SOURCES, TRACKING_ROUTES
 from tracker.schema import clickhouse, duckdb
 from tracker.schema.columns import BATCH_COLUMNS, Column, From
 from tracker.schema.table import Keep, Table
-from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
+from tracker.schema.tables import DERIVED, TABLES, VIEWS
 from tracker.settings import IntakeSettings
 from tracker.web.app import Web
 from tracker.web.exposition import Exposition
 from tracker.web.links import LinkPages
 from tracker.web.ppi import Ppi
+from tracker.web.servermessages import ServerPages
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
-FILLED = ("accounting", *(fed.table.name for fed in FED if fed.kind is not RowKind.LOG))
-"""Tables that batches of this version are inserted into; the others wait for their API."""
 
 # Markdown.
 
@@ -90,6 +88,15 @@ def link_pages() -> str:
     return table(("Path", "Answers"), (
         (code(route.path), (route.endpoint.__doc__ or "").strip())
         for route in pages.routes() if "{" not in route.path))
+
+
+def server_pages() -> str:
+    """The paths for what services send."""
+    nothing = SimpleNamespace()
+    pages = ServerPages(nothing, nothing, nothing, IntakeSettings())  # type: ignore[arg-type]  # only its table is read
+    return table(("Path", "Takes"), (
+        (code(route.path), (route.endpoint.__doc__ or "").strip())
+        for route in pages.routes() if not route.path.endswith("/")))
 
 
 # Config.
@@ -180,19 +187,13 @@ def one_table(made: Table) -> Iterator[str]:
 
 def derived_tables() -> str:
     """Tables fed from events."""
-    return "".join("".join(one_table(derived.table)) for derived in DERIVED)
+    made = dict.fromkeys(derived.table for derived in DERIVED)
+    return "".join("".join(one_table(table)) for table in made)
 
 
 def other_tables() -> str:
     """Tables besides events."""
-    filled = [made for made in TABLES[1:] if made.name in FILLED]
-    return "".join("".join(one_table(made)) for made in filled)
-
-
-def waiting_tables() -> str:
-    """Tables without rows in this version."""
-    waiting = [made for made in TABLES[1:] if made.name not in FILLED]
-    return "".join("".join(one_table(made)) for made in waiting)
+    return "".join("".join(one_table(made)) for made in TABLES[1:])
 
 
 def views() -> str:
@@ -315,7 +316,7 @@ def drops() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
-    "link-pages": link_pages,
+    "link-pages": link_pages, "server-pages": server_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
     "config-currency": lambda: keys_of(CURRENCY_KEYS, Status.OURS),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
@@ -324,7 +325,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "config-retired": lambda: names_of(Status.RETIRED),
     "event-columns": event_columns, "private-columns": private_columns,
     "derived-tables": derived_tables, "other-tables": other_tables,
-    "types": types, "waiting-tables": waiting_tables, "views": views,
+    "types": types, "views": views,
     "metrics": all_metrics, "commands": commands,
     "bounds": lambda: table(("What", "Most"), bounds()),
     "errors": error_codes, "query-errors": query_errors, "reasons": reasons, "drops": drops,

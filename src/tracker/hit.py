@@ -22,6 +22,9 @@ class Route(IntEnum):
     AGREE = 10
     LAWS = 11
     LINK = 12  # a change of a short URL
+    LOG = 20
+    COUNT = 21
+    UPDATE = 22
 
 
 OWN = frozenset({Route.LAWS, Route.LINK})

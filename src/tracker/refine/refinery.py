@@ -26,8 +26,8 @@ from tracker.refine.times import Clock
 from tracker.schema.arrow import batch_schema
 from tracker.settings import RefineSettings
 
-_UNASKED = frozenset({Route.SHORT, Route.LINK})
-"""Routes on which no client can name its account."""
+_UNASKED = frozenset({Route.SHORT, Route.LINK, Route.LOG, Route.COUNT, Route.UPDATE})
+"""Routes on which no client can name its account, or shows a key instead."""
 
 
 class Refinery:

@@ -34,6 +34,7 @@ from tracker.web.following import Following
 from tracker.web.health import health
 from tracker.web.links import LinkPages
 from tracker.web.ppi import Ppi
+from tracker.web.servermessages import ServerPages
 from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -179,8 +180,9 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
     following = Following(door, caller, tracking)
     links = LinkPages(caller, door, intake, settings)
+    servers = ServerPages(caller, door, intake, settings)
     pages = Starlette(routes=[*web.routes(), *ppi.routes(settings.api_version, tracking),
-                              *links.routes()],
+                              *links.routes(), *servers.routes()],
                       exception_handlers={HTTPException: _refused, Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default

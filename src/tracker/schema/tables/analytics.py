@@ -45,6 +45,13 @@ def _hashed(name: str, column: str, about: str) -> Derived:
                   f"{CLIENT} AND e.{column} <> ''", private=column)
 
 
+VISITORS_CREATED = "vids_created"
+
+COUNTERS = count(
+    "counters", f"Counters per day: those of services, and `{VISITORS_CREATED}`, new visitors.",
+    {Column("id", Kind.ID, "Name of the counter."): f"'{VISITORS_CREATED}'"},
+    f"{CLIENT} AND e.first", month=False)
+
 DERIVED = (
     count("hits", "Views per URL and day.",
           {**_SITE, Column("url", Kind.TEXT, "What was visited."): "e.url"},
@@ -69,9 +76,7 @@ DERIVED = (
            Column("sink", Kind.WORD, "Sink of the funnel."): "e.sink",
            Column("url", Kind.TEXT, "Where it was reached."): "e.url"},
           f"{CLIENT} AND e.outcome <> ''", day="created"),
-    count("counters", "Named counters per day; `vids_created` counts new visitors.",
-          {Column("id", Kind.ID, "Name of the counter."): "'vids_created'"},
-          f"{CLIENT} AND e.first", month=False),
+    COUNTERS,
     newest("hosts", "Hosts that events came for.",
            {**_SITE, Column("hostname", Kind.WORD, "Host."): "e.host"}, {},
            f"{CLIENT} AND e.host <> ''"),
