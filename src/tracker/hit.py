@@ -30,6 +30,9 @@ class Route(IntEnum):
 OWN = frozenset({Route.LAWS, Route.LINK})
 """Hits that the tracker makes itself; no client can."""
 
+KEYED = frozenset({Route.LOG, Route.COUNT, Route.UPDATE})
+"""Hits that the application takes of services, which show a key."""
+
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE, Route.LAWS})
 """Routes whose events count as sent by a server, not by a visitor's device."""
 
