@@ -78,7 +78,7 @@ def pages() -> str:
     routes = [*Web(nothing, lambda: 0.0, nothing, ppi).routes(), *ppi.routes(1)]
     routes = [route for route in routes if not route.path.endswith(("/", "}"))]
     return table(("Path", "Answers"), (
-        (code(route.path), (route.endpoint.__doc__ or "").strip()) for route in routes))
+        (code(route.path), " ".join((route.endpoint.__doc__ or "").split())) for route in routes))
 
 
 def link_pages() -> str:

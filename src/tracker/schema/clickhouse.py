@@ -106,6 +106,7 @@ def create_view(view: View, database: str = DATABASE) -> str:
         order = (f" ORDER BY e.created_at{' DESC' if view.newest else ''}"
                  f" LIMIT 1 BY {', '.join(view.one_per)}")
     tail = f" {view.tail}" if view.tail else ""
+    tail = tail.replace("{db}", f"{database}.")
     return (f"CREATE OR REPLACE VIEW {database}.{view.name}\n"
             f"AS SELECT {view.select} FROM {database}.{view.source} AS e{final}{tail}"
             f"{order}\nCOMMENT {text(view.about)}")

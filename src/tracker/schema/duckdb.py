@@ -151,6 +151,7 @@ def _derived_view(name: str) -> str:
 def _view(view: View) -> str:
     source = _merged(view.source) if view.merged else view.source
     tail = f" {view.tail}" if view.tail else ""
+    tail = tail.replace("{db}", "")
     one = ""
     if view.one_per:
         one = (f" QUALIFY row_number() OVER (PARTITION BY {', '.join(view.one_per)}"

@@ -131,6 +131,8 @@ class View:
     `tail`     what follows FROM: WHERE, GROUP BY
     `one_per`  keep one row per these expressions: the oldest, or the `newest`, by `created_at`
     `merged`   read `source` with rows of one key already made one
+
+    Other tables stand behind `{db}` in it, which each dialect fills in.
     """
 
     name: str

@@ -39,6 +39,9 @@ from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+COOKIES = ("vid", "sid", "sess", "ref", "xid", "params", "trc", "jwt", "CookieConsent", "ehash")
+"""What the tracker and the scripts before it keep in a browser."""
+
 TEXTS = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not take this method."),
@@ -126,11 +129,15 @@ class Web:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE)
 
     async def clear(self, request: Request) -> Response:
-        """Asks the browser to forget all it has stored for this site; not at other sites' wish."""
+        """Asks the browser to forget all it has stored for this site, and ends our cookies; not at
+        other sites' wish."""
         if request.headers.get("sec-fetch-site") == "cross-site":
             raise HTTPException(403, "Only pages of this site may ask for this.")
-        return PlainTextResponse(
+        answer = PlainTextResponse(
             "OK", headers={"clear-site-data": '"*"', **self._cors(request)})
+        for name in COOKIES:  # browsers heed the header by HTTPS alone
+            answer.headers.append("set-cookie", f"{name}=; Max-Age=0; Path=/; SameSite=Lax")
+        return answer
 
     def _cors(self, request: Request) -> dict[str, str]:
         """What lets scripts of allowed origins read an answer."""
