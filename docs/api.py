@@ -11,6 +11,7 @@ from tracker.web.app import Web
 from tracker.web.links import LinkPages
 from tracker.web.openapi import Description, document
 from tracker.web.ppi import Ppi
+from tracker.web.servermessages import ServerPages
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 ANY = {line.split()[0] for line in ALWAYS} - {"400", "503"}
@@ -29,8 +30,10 @@ def described() -> dict[str, Any]:
     nothing: Any = SimpleNamespace(noting=lambda tracking: tracking)  # only tables are read
     ppi = Ppi(nothing, None, Jurisdictions(None), nothing, nothing)
     links = LinkPages(nothing, nothing, nothing, IntakeSettings())
+    servers = ServerPages(nothing, nothing, nothing, IntakeSettings())
     return document(1, [*Web(nothing, lambda: 0.0, nothing, ppi).routes(),
-                        *ppi.routes(1, nothing), *links.routes(), Description(1).route()])
+                        *ppi.routes(1, nothing), *links.routes(), *servers.routes(),
+                        Description(1).route()])
 
 
 def paths(*tags: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,20 +24,17 @@ from tracker import cli, metrics
 from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
 from tracker.columns import BATCH_COLUMNS, Column, From
 from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
-from tracker.kinds import RowKind
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import SOURCES
 from tracker.schema import clickhouse, duckdb
 from tracker.schema.table import Keep, Table
-from tracker.schema.tables import DERIVED, FED, TABLES, VIEWS
+from tracker.schema.tables import DERIVED, TABLES, VIEWS
 from tracker.web.exposition import Exposition
 
 PAGES = Path(__file__).parent
 SOURCE = Path(cli.__file__).parent
 MARKED = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
-FILLED = ("accounting", *(fed.table.name for fed in FED if fed.kind is not RowKind.LOG))
-"""Tables that batches of this version are inserted into; the others wait for their API."""
 
 # Markdown.
 
@@ -80,6 +77,12 @@ def link_pages() -> str:
     return table(("Path", "Method", "Does", "Statuses"), (
         (code(path), *operation) for path, at in api.paths("short links")
         for operation in api.operations_of(at)))
+
+
+def server_pages() -> str:
+    """The paths for what services send."""
+    return table(("Path", "Takes"), (
+        (code(path), at["post"]["summary"]) for path, at in api.paths("server messages")))
 
 
 # Config.
@@ -170,19 +173,13 @@ def one_table(made: Table) -> Iterator[str]:
 
 def derived_tables() -> str:
     """Tables fed from events."""
-    return "".join("".join(one_table(derived.table)) for derived in DERIVED)
+    made = dict.fromkeys(derived.table for derived in DERIVED)
+    return "".join("".join(one_table(table)) for table in made)
 
 
 def other_tables() -> str:
     """Tables besides events."""
-    filled = [made for made in TABLES[1:] if made.name in FILLED]
-    return "".join("".join(one_table(made)) for made in filled)
-
-
-def waiting_tables() -> str:
-    """Tables without rows in this version."""
-    waiting = [made for made in TABLES[1:] if made.name not in FILLED]
-    return "".join("".join(one_table(made)) for made in waiting)
+    return "".join("".join(one_table(made)) for made in TABLES[1:])
 
 
 def views() -> str:
@@ -311,7 +308,7 @@ def drops() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
-    "link-pages": link_pages,
+    "link-pages": link_pages, "server-pages": server_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
     "config-currency": lambda: keys_of(CURRENCY_KEYS, Status.OURS),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
@@ -320,7 +317,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "config-retired": lambda: names_of(Status.RETIRED),
     "event-columns": event_columns, "private-columns": private_columns,
     "derived-tables": derived_tables, "other-tables": other_tables,
-    "types": types, "waiting-tables": waiting_tables, "views": views,
+    "types": types, "views": views,
     "metrics": all_metrics, "commands": commands,
     "bounds": lambda: table(("What", "Most"), bounds()),
     "errors": error_codes, "query-errors": query_errors, "reasons": reasons, "drops": drops,

@@ -8,6 +8,7 @@ ERRORS: dict[str, str] = {
                   " the point, 4 behind it.",
     "bad_currency": "`currency` is no code of ISO 4217.",
     "bad_payments": "`payments` is not an array of objects.",
+    "bad_value": "A value of a server message cannot be; `field` says which, the message why.",
     "agreements_unavailable": "Agreements are read by the query port, which is off or does not"
                               " answer now.",
     "bad_address": "`ip` is no address.",
@@ -43,6 +44,7 @@ ERRORS: dict[str, str] = {
                          " Send it in parts.",
     "method_not_allowed": "The path does not take this method; `Allow` names those it takes.",
     "name_too_long": "`vid` and `oid` of a question for agreements may have 1,000 characters.",
+    "missing": "A server message lacks what it must have; `field` says what.",
     "no_host": "On the port that redirects to HTTPS: the request names no host to go to.",
     "not_one_agreement": "An agreement is one JSON object; send each by itself.",
     "not_authenticated": "No key and no account came with the request, or none that is known.",
@@ -70,6 +72,7 @@ ERRORS: dict[str, str] = {
     "too_many_payments": "One request holds too many payments. Send them in parts.",
     "unknown_action": "There is no such question below `/ppi/`.",
     "unknown_address": "The data do not say where the address is.",
+    "unknown_key": "A count or an update has a key that is not known there.",
     "unavailable": "Nothing can be made durable now: disk full, budget spent, or too much waits."
                    " **Nothing was accepted**; send the same again after `Retry-After`.",
     "upgrade_required": "The path is a WebSocket's, and the request no handshake of one.",

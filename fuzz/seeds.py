@@ -174,6 +174,14 @@ def loads() -> list[bytes]:
             b'urlfrom,urlto,max_clicks\nhttps://go.example/s,"https://a.example/?a,b",5\n']
 
 
+def messages() -> list[bytes]:
+    """Lines of logs, counts and updates."""
+    return [b'{"msg":"a","level":"warn","ltime":"2026-01-31T23:59:59.123456789+01:00","x":{"y":1}}',
+            b'{"msg":"a","level":3,"ltimenss":"1769903999123456789","time":5,"params":"{}"}',
+            b'[{"id":"a","by":3,"day":"2026-01-31"},{"ID":"b"},{"id":"c","eid":"x"}]',
+            b'{"id":"a","msg":"b","updated":"2026-01-31T23:59:59Z"}\n{"id":"a","msg":"c"}']
+
+
 def objects() -> list[bytes]:
     """Two objects, one a line: an event, and the one in its `params`."""
     return [b'{"a.b":1,"a":{"b":2,"c.d":3},"a_":"5"}\n{"a":1,"a_":2}',

@@ -14,6 +14,7 @@ from fuzz.checks import (
     places,
     query,
     refine,
+    servers,
     spool,
     websocket,
 )
@@ -48,6 +49,8 @@ TARGETS: tuple[Target, ...] = (
            links.check_urls, seeds.redirects),
     Target("loads", "bodies that ask for short URLs, JSON and CSV", links.check_loads,
            seeds.loads),
+    Target("servers", "what services send: refused with the field, or a whole row for each",
+           servers.check, seeds.messages),
     Target("codings", "content codings: never more than the bound; what was packed comes back",
            intake.check_codings, seeds.codings),
     Target("refine", "the whole Refinery over one hit: every event a row or a dead letter, `params`"

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tracker.hit import OWN, Route
+from tracker.hit import KEYED, OWN, Route
 from tracker.routes import TRACKING_ROUTES, RouteMap, TrackingRoute
 
 
-def test_every_route_of_a_hit_stands_in_the_table_once_but_those_of_links() -> None:
-    named = sorted(set(Route) - OWN - {Route.SHORT})
+def test_every_route_of_a_hit_is_in_the_table_once_but_those_of_links_and_services() -> None:
+    named = sorted(set(Route) - OWN - KEYED - {Route.SHORT})
 
     assert named == sorted(line.route for line in TRACKING_ROUTES)
     assert len(TRACKING_ROUTES) == len({line.name for line in TRACKING_ROUTES})

@@ -22,10 +22,16 @@ class Route(IntEnum):
     AGREE = 10
     LAWS = 11
     LINK = 12  # a change of a short URL
+    LOG = 20
+    COUNT = 21
+    UPDATE = 22
 
 
 OWN = frozenset({Route.LAWS, Route.LINK})
 """Hits that the tracker makes itself; no client can."""
+
+KEYED = frozenset({Route.LOG, Route.COUNT, Route.UPDATE})
+"""Hits that the application takes of services, which show a key."""
 
 SERVER_SIDE = frozenset({Route.STR, Route.RDR, Route.PUB, Route.LTV, Route.AGREE, Route.LAWS})
 """Routes whose events count as sent by a server, not by a visitor's device."""

@@ -12,6 +12,8 @@ class RowKind(StrEnum):
     AGREEMENT = "agreement"  # what a visitor consents to
     JURISDICTION = "jurisdiction"  # a law, from the list of the tracker
     LOG = "log"  # a line that a service sent
+    COUNTER = "counter"  # a service counts something
+    UPDATE = "update"  # the last message of something
     LINK = "link"  # a short URL was made, changed or deleted
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,48 @@ def test_the_query_is_read_of_get_and_not_of_post() -> None:
     assert ("FB", {"foo": "1.50", "x": "TRUE"}) == (row["source"], row["params"])
     assert {} == row_of(make_hit(b"{}", target=target))["params"]
     assert {} == row_of(get(target + "&igqp=1"), IGNORING)["params"]
+
+
+def with_cookies(cookies: str, event: dict[str, Any]) -> dict[str, Any]:
+    return row_of(post(event, headers=f"Host: x\r\nCookie: {cookies}\r\n"))
+
+
+def test_cookies_fill_what_neither_body_nor_url_says() -> None:
+    cookies = "xid=%22t%20x; ref=v-9; trc=1772366400000; params=%7B%22a%22:1,%22b%22:2%7D; jwt=s"
+    row = with_cookies(cookies, {})
+    assert ('"t x', "v-9", {"a": 1, "b": 2, "trc": 1772366400000}) == (
+        row["xid"], row["ref"], row["params"])
+    row = with_cookies(cookies, {"XID": "mine", "ref": "r", "trc": 5, "params": {"a": 7, "c": 8}})
+    assert ("mine", "r", {"a": 7, "b": 2, "c": 8, "trc": 5}) == (
+        row["xid"], row["ref"], row["params"])
+    row = row_of(get("/tr/v1/tr/?xid=url", headers=f"Host: x\r\nCookie: {cookies}\r\n"))
+    assert "url" == row["xid"]
+
+
+def test_of_params_as_text_each_key_counts_too() -> None:
+    assert {"a": 1, "b": 2} == with_cookies('params={"a":0,"b":2}', {"params": '{"a":1}'})["params"]
+    assert {"b": 2} == with_cookies('params={"b":2}', {"params": None})["params"]
+
+
+def test_events_of_a_batch_share_no_params_of_their_cookies() -> None:
+    made = rows(refine(post([{"params": {"a": 1}}, {}, {"x": 3}], shape=Shape.ARRAY,
+                            headers='Host: x\r\nCookie: params={"b":{"c":2}}\r\n')))
+    assert [{"a": 1, "b": {"c": 2}}, {"b": {"c": 2}}, {"b": {"c": 2}, "x": 3}] == [
+        row["params"] for row in made]
+
+
+def test_a_page_in_the_cookie_of_referrers_is_the_page_before() -> None:
+    row = with_cookies("ref=https%3A%2F%2Fa.example%2Fb%3Fc", {})
+    assert ("", "//a.example/b") == (row["ref"], row["last"])
+    row = with_cookies("ref=https%3A%2F%2Fa.example%2Fb", {"last": "https://d.example/"})
+    assert ("", "//d.example/") == (row["ref"], row["last"])
+
+
+@pytest.mark.parametrize("cookies", ["xid=; ref=; params=; trc=", 'xid=""; params=5; trc=soon',
+                                     "params=[1]; trc=1.5", "params={; jwt=a.b.c; token=x"])
+def test_cookies_that_say_nothing_fill_nothing(cookies: str) -> None:
+    row = with_cookies(cookies, {})
+    assert ("", "", "", {}) == (row["xid"], row["ref"], row["last"], row["params"])
 
 
 def test_the_later_source_wins() -> None:

@@ -233,6 +233,31 @@ def test_tables_of_before_compress_as_new_ones_do(
     old.close()
 
 
+def test_counters_of_before_go_on_with_those_of_services(engine: Engine, tmp_path: Path) -> None:
+    store = ChdbStore("chdb", engine, "before_counted")
+    store.open()
+    store.land(make_batch(tmp_path, 1, JOURNEY))
+    for statement in ("DROP TABLE {}.counters_of_counted_mv", "DROP TABLE {}.counted",
+                      "DROP VIEW {}.updates_latest", "ALTER TABLE {}.updates DROP COLUMN eid",
+                      "ALTER TABLE {}.schema_migrations DELETE WHERE version IN (0, 4)"):
+        store.execute(f"{statement.format(store.database)} SETTINGS mutations_sync = 2")
+    counters = f"SELECT id, sum(total) AS n FROM {store.database}.counters GROUP BY id"
+    before = store.rows(counters)
+    store.close()
+
+    store.open()
+    sold = {"kind": "counter", "extra": '[{"id": "a", "day": "2026-03-01", "total": 2}]'}
+    done = {"kind": "update", "extra":
+            '[{"id": "u", "msg": "m", "updated_at": "2026-03-01 12:00:00.000"}]'}
+    store.land(make_batch(tmp_path, 2, [sold, sold, done]))
+
+    after = sorted(store.rows(counters), key=lambda row: str(row["id"]))
+    assert [{"id": "a", "n": 4}, *before] == after
+    assert [{"msg": "m"}] == store.rows(f"SELECT msg FROM {store.database}.updates_latest")
+    assert [] == migrations.pending(store, store.database)
+    store.close()
+
+
 def _compress_as_before(store: ChdbStore) -> None:
     """Make the tables what they were before the migration that makes them smaller."""
     for table in stored():

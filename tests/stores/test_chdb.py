@@ -23,6 +23,9 @@ CHILD = Path(__file__).with_name("landing_child.py")
 BATCHES = 3
 ROWS = 60
 
+COUNTER = {"kind": "counter", "extra": json.dumps([{"id": "c", "day": "2026-03-01", "total": 3}])}
+LATER = {"kind": "counter", "extra": json.dumps([{"id": "c", "day": "2026-04-01", "total": 3}])}
+
 COUNT = """
 import json, sys
 from tracker.stores.chdb import ChdbStore
@@ -34,7 +37,8 @@ queries = {name: f"SELECT sum(total) AS n FROM sfpla.{name}" for name in summed}
 queries |= {name: f"SELECT count() AS n FROM sfpla.{name}"
             for name in ("events", "accounting", "payments", "logs", "agreed",
                          "agreements_store", "jurisdictions_store", "redirects_store",
-                         "redirect_history", "mthreads_store", "mstore", "mtriage")}
+                         "redirect_history", "mthreads_store", "mstore", "mtriage", "counted",
+                         "updates_latest")}
 queries |= {name: f"SELECT uniqExact({key}) AS n FROM sfpla.{name}"
             for name, key in (("hosts", "hostname"), ("emails", "ehash"))}
 queries["once"] = "SELECT uniqExact(eid) AS n FROM sfpla.events"
@@ -57,7 +61,7 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
         make_batch(tmp_path, n, [
             {"vid": f"v{i}", "hhash": "h", "url": "//a/b", "last": "//c/d", "ip": "192.0.2.1",
              "bhash": "b", "first": True, "created_at": NOON - timedelta(days=31 * (i % 4))}
-            for i in range(ROWS)])
+            for i in range(ROWS)] + [COUNTER, LATER] * (ROWS // 2))
     landed, kills = 0, 0
     while landed < BATCHES:
         landed, killed = _run_and_kill(tmp_path, landed + 1, chance.uniform(0.02, 0.8))
@@ -65,11 +69,13 @@ def test_kills_at_any_moment_leave_every_event_once(tmp_path: Path) -> None:
 
     counted = subprocess.run([sys.executable, "-c", COUNT, str(tmp_path / "db")],
                              check=True, capture_output=True, text=True, timeout=60).stdout
-    once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "counters", "events", "once")
+    once = ("hits", "reqs", "ips", "dailies", "referrers", "browsers", "events", "once", "counted")
     none = dict.fromkeys(("hosts", "emails", "payments", "logs", "agreed",
                           "agreements_store", "jurisdictions_store", "redirects_store",
-                          "redirect_history", "mthreads_store", "mstore", "mtriage"), 0)
+                          "redirect_history", "mthreads_store", "mstore", "mtriage",
+                          "updates_latest"), 0)
     expected = none | dict.fromkeys(once, BATCHES * ROWS)
+    expected["counters"] = BATCHES * ROWS * 4  # once per event, by 3 per counter
     assert expected | {"accounting": BATCHES} == json.loads(counted)
     assert kills > 0
 
@@ -111,6 +117,7 @@ AGREEMENT = json.dumps([
 LAW = json.dumps([{"updated_at": "2026-03-01 12:00:00.000", "regulation": "r", "compliance": "c",
                    "seq": 1, "rules": "{}", "locs": '{"codes":["AT"]}'}])
 SAID = json.dumps([{"status": "sent", "mid": "m", "subject": "s"}])
+UPDATE = json.dumps([{"id": "u", "msg": "m", "updated_at": "2026-03-01 12:00:00.000"}])
 LINE = json.dumps([{"id": "l1", "ldate": "2026-03-01", "msg": "a"}])
 
 LINK = json.dumps([{"key": "a/b", "urlto": "c", "updated_at": "2026-03-01 12:00:00.000"}])
@@ -125,14 +132,15 @@ EVERYWHERE = [
     for i in range(2)] + [
     {"kind": "agreement", "extra": AGREEMENT, "vid": f"v{i}"} for i in range(2)] + [
     {"kind": "jurisdiction", "extra": LAW}] + [
-    {"kind": "link", "extra": LINK}]
+    {"kind": "link", "extra": LINK}, COUNTER, COUNTER, LATER,
+    {"kind": "update", "extra": UPDATE}]
 """Rows for every derived table, in three partitions."""
 
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
                                    "payments", "logs", "agreed", "agreements_store",
                                    "jurisdictions_store", "redirect_history", "mthreads_store",
-                                   "mstore", "mtriage", "accounting"])
+                                   "mstore", "mtriage", "counted", "updates", "accounting"])
 def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
     make_batch(tmp_path, 1, EVERYWHERE)
@@ -144,6 +152,35 @@ def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) 
     _run(CHILD, tmp_path, "1")
 
     assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_lost_counts_of_services_are_put_back_beside_those_that_landed_before(
+    store: ChdbStore, tmp_path: Path, both: bool,
+) -> None:
+    """The sums are those of all messages, whether they were lost with them or not."""
+    first, second = (make_batch(tmp_path, n, [COUNTER, LATER, LATER]) for n in (1, 2))
+    sums = ("SELECT id, toString(date) AS day, sum(total) AS n"
+            f" FROM {store.database}.counters GROUP BY id, date ORDER BY date")
+    for batch in (first, second):
+        store.land(batch)
+    whole = store.rows(sums)
+
+    store.rows(f"ALTER TABLE {store.database}.counted DELETE WHERE batch = 2"
+               " SETTINGS mutations_sync = 2")
+    if both:
+        store.rows(f"ALTER TABLE {store.database}.counters DELETE WHERE true"
+                   " SETTINGS mutations_sync = 2")
+        store.rows(f"INSERT INTO {store.database}.counters (id, date, total)"
+                   f" SELECT id, day, total FROM {store.database}.counted")
+    store.close()
+    store.open()
+    store.land(second)
+    store.land(second)
+
+    assert whole == store.rows(sums)
+    assert ["6", "12"] == [str(row["n"]) for row in whole]
+    assert "6" == str(store.rows(f"SELECT count() AS n FROM {store.database}.counted")[0]["n"])
 
 
 FORGET = """
@@ -167,7 +204,8 @@ for row in found:
 @pytest.mark.parametrize("tables", ["events,accounting", "hits,emails", "payments,logs",
                                     "agreed,agreements_store,jurisdictions_store",
                                     "redirects_store,redirect_history",
-                                    "mthreads_store,mstore,mtriage"])
+                                    "mthreads_store,mstore,mtriage", "counted,updates",
+                                    "counters,counted", "counters"])
 def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
     make_batch(tmp_path, 1, EVERYWHERE)

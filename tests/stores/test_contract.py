@@ -462,3 +462,66 @@ def test_a_deleted_link_is_none_of_the_redirects(kept: Kept, made: Make) -> None
 
     assert [] == kept.rows("SELECT urlfrom FROM sfpla.redirects")
     assert 2 == int(kept.rows("SELECT count(*) AS n FROM sfpla.redirect_history")[0]["n"])
+
+
+def counter(name: str, total: int, day: str = "2026-03-01") -> dict[str, Any]:
+    """A message that counts."""
+    return {"kind": "counter", "extra": json.dumps([{"id": name, "total": total, "day": day}])}
+
+
+def counters(kept: Kept) -> dict[tuple[str, str], int]:
+    """The sum of each counter and day."""
+    return {(row["id"], str(row["date"])): int(row["n"]) for row in kept.rows(
+        "SELECT id, date, sum(total) AS n FROM sfpla.counters GROUP BY id, date")}
+
+
+def test_counters_of_services_add_up_beside_new_visitors(kept: Kept, made: Make) -> None:
+    first = made(1, [counter("a", 1), VISIT, counter("a", 5), counter("b", 7),
+                     counter("a", 2, "2026-03-02")], others=4)
+    kept.store.land(first)
+    kept.store.land(made(2, [counter("a", 10), VISIT]))
+    kept.store.land(first)
+
+    assert {("a", "2026-03-01"): 16, ("a", "2026-03-02"): 2, ("b", "2026-03-01"): 7,
+            ("vids_created", "2026-03-01"): 2} == counters(kept)
+    assert 2 == events(kept)
+    assert 5 == int(kept.rows("SELECT count(*) AS n FROM sfpla.counted")[0]["n"])
+
+
+def test_counters_of_a_batch_that_lands_in_parts_after_a_start_count_once(
+        kept: Kept, made: Make) -> None:
+    batch = made(1, [counter("a", 1), counter("a", 2), VISIT, counter("a", 4)])
+    kept.store.land(batch.part(0, 1))
+    kept.store.close()
+    kept.store.open()
+    for part in (batch.part(0, 1), batch.part(1, 3), batch.part(3, 4)):
+        kept.store.land(part)
+
+    assert {("a", "2026-03-01"): 7, ("vids_created", "2026-03-01"): 1} == counters(kept)
+
+
+def test_no_message_counts_new_visitors(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [counter("vids_created", 5), VISIT]))
+
+    assert {("vids_created", "2026-03-01"): 1} == counters(kept)
+
+
+def update(name: str, msg: str, moment: str) -> dict[str, Any]:
+    """The last message of something."""
+    return {"kind": "update", "extra": json.dumps([{"id": name, "msg": msg, "updated_at": moment}])}
+
+
+def test_of_updates_of_one_id_the_newest_stays_whenever_it_lands(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [update("a", "second", "2026-03-01 12:00:00.002"),
+                             update("b", "it's \"b\"", "2026-03-01 12:00:00.000")], others=2))
+    kept.store.land(made(2, [update("a", "first", "2026-03-01 12:00:00.001"), VISIT]))
+
+    assert [("a", "second"), ("b", "it's \"b\"")] == [tuple(row.values()) for row in kept.rows(
+        "SELECT id, msg FROM sfpla.updates_latest ORDER BY id")]
+
+
+def test_a_line_keeps_its_nanoseconds(kept: Kept, made: Make) -> None:
+    kept.store.land(made(1, [LINE]))
+
+    assert "2026-03-01 12:00:00.123456789" == kept.rows(
+        "SELECT CAST(ltime AS VARCHAR) AS t FROM sfpla.logs")[0]["t"]

@@ -87,7 +87,11 @@ def test_status_names_client_connections_and_version(worker: Worker) -> None:
 
 
 def test_clear_asks_the_browser_to_forget(worker: Worker) -> None:
-    assert get(worker, "/clear").headers["clear-site-data"] == '"*"'
+    response = get(worker, "/clear")
+
+    assert (200, b"OK") == (response.status, response.body)
+    assert response.headers["clear-site-data"] == '"*"'
+    assert response.headers["set-cookie"].count("=; Max-Age=0; Path=/") > 0
 
 
 @pytest.mark.parametrize(("site", "status"), [

@@ -124,7 +124,7 @@ def _at(line: TrackingRoute, below: str) -> tuple[Operation, ...]:
     some = (Answer(207, _ENDS[207], {JSON: Account}),)
     get = Operation(("GET",), good, refusals, (*beside, _VALUES), below=below,
                     about=f"One event in path and query. {line.answers}.")
-    of_money = ("400 too_many_payments",) if route is Route.LTV else ()
+    of_money = ("400 too_many_payments", "413 too_many_items") if route is Route.LTV else ()
     post = Operation(("POST", "PUT"), (*good, *some), (*refusals, *_OF_BODY, *of_money),
                      (*beside, _VALUES), _bodies(PAYMENTS if route is Route.LTV else EVENT),
                      below, f"Events as a body; without one, in path and query. {line.answers}.")

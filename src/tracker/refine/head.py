@@ -1,7 +1,7 @@
 """The head of a hit: what its request line and its headers say about every event in it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tracker.refine.decode import read_object
@@ -159,11 +159,30 @@ def read_cookies(header: str) -> Values:
     for name, key in _COOKIES:
         if value := cookies.get(name, "").strip('"'):
             values[key] = value
+    values |= _attribution(cookies)
     consent = cookies.get("CookieConsent", "").strip('"')
     if _WHOLE.fullmatch(consent):
         values["cflags"] = int(consent)
     if user := cookies.get("user"):
         values[_USER_COOKIE] = read_user(user)
+    return values
+
+
+def _attribution(cookies: Mapping[str, str]) -> Values:
+    """Experiment, referrer and last visit, as the script of the original keeps them.
+
+    Its `ref` is the page before, which is no visitor: such a one is `last`.
+    """
+    values: Values = {}
+    if xid := percent_decoded(cookies.get("xid", "").strip('"')):
+        values["xid"] = xid
+    if ref := percent_decoded(cookies.get("ref", "").strip('"')):
+        values["last" if "/" in ref else "ref"] = ref
+    if params := read_user(cookies.get("params", "")):
+        values["params"] = params
+    tracked = cookies.get("trc", "").strip('"')
+    if _WHOLE.fullmatch(tracked):
+        values["trc"] = int(tracked)
     return values
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from tracker.hit import Route
 from tracker.kinds import RowKind
-from tracker.refine import threads
+from tracker.refine import servers, threads
 from tracker.refine.agreements import agreements
 from tracker.refine.arrays import repeated_text
 from tracker.refine.decode import Values
@@ -19,7 +19,8 @@ from tracker.settings import RefineSettings
 
 _OF_ROUTE: dict[int, RowKind] = {
     Route.LTV: RowKind.PAYMENT, Route.AGREE: RowKind.AGREEMENT, Route.LAWS: RowKind.JURISDICTION,
-    Route.LINK: RowKind.LINK}
+    Route.LINK: RowKind.LINK, Route.LOG: RowKind.LOG, Route.COUNT: RowKind.COUNTER,
+    Route.UPDATE: RowKind.UPDATE}
 _TYPES: dict[RowKind, str] = {RowKind.PAYMENT: "payment"}
 """The `etyp` of events of a kind that bring none."""
 
@@ -29,8 +30,9 @@ Maker = Callable[[Frame, int], list[Values]]
 
 
 def take(frame: Frame) -> None:
-    """Take from the events of message threads what is the message itself."""
+    """Take from message threads and logs what is the message itself."""
     threads.take(frame, _OF_ROUTE)
+    servers.take(frame, [row for row, kind in _kinds(frame) if kind is RowKind.LOG])
 
 
 def name(frame: Frame) -> None:
@@ -48,7 +50,8 @@ class Kinds:
         self._makers: dict[RowKind, Maker] = {
             RowKind.PAYMENT: LineItems(settings).make, RowKind.MESSAGE: threads.make,
             RowKind.AGREEMENT: agreements, RowKind.JURISDICTION: laws,
-            RowKind.LINK: link_change}
+            RowKind.LINK: link_change, RowKind.LOG: servers.line,
+            RowKind.COUNTER: servers.count, RowKind.UPDATE: servers.update}
 
     def sort(self, frame: Frame) -> None:
         """Set `kind` and `extra`."""

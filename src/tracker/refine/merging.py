@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tracker.hit import BATCHES
-from tracker.refine.decode import Values
+from tracker.refine.decode import Values, read_object
 from tracker.refine.frame import Frame
 from tracker.refine.ids import UUID_LENGTHS
 from tracker.refine.names import Table, sort_keys
@@ -46,6 +46,7 @@ class Merger:
             for event, code in zip(frame.events, frame.head.tolist(), strict=True):
                 if heads[code]:
                     values = _decode(nested[code]) if nested[code] else heads[code]
+                    _fill_params(event, values, spelt.get("params", ()))
                     overlay(event, values, names, spelt)
         if self._lowercase:
             frame.events = [lower(event) for event in frame.events]
@@ -113,6 +114,20 @@ def overlay(event: Values, lower: Mapping[str, Any], names: Mapping[str, str],
             if not held[name]:
                 event[key] = value
                 held[name] = True
+
+
+def _fill_params(event: Values, values: Values, keys: Sequence[str]) -> None:
+    """Of `params` each key counts by itself: what cookies say of others is added to an event's."""
+    ours = values.get("params")
+    if not isinstance(ours, dict):
+        return
+    for key in keys:
+        theirs = event.get(key)
+        if isinstance(theirs, str):
+            theirs = read_object(theirs)
+        if isinstance(theirs, dict):
+            event[key] = {**ours, **theirs}
+            return
 
 
 def _holds(event: Values, name: str, names: Mapping[str, str], keys: Sequence[str]) -> bool:

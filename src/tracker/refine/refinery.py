@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracker.geoip import GeoLookup
-from tracker.hit import Hit, Route
+from tracker.hit import KEYED, Hit, Route
 from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
@@ -26,8 +26,8 @@ from tracker.refine.times import Clock
 from tracker.schema.arrow import batch_schema
 from tracker.settings import RefineSettings
 
-_UNASKED = frozenset({Route.SHORT, Route.LINK})
-"""Routes on which no client can name its account."""
+_UNASKED = KEYED | {Route.SHORT, Route.LINK}
+"""Routes on which no client can name its account, or shows a key instead."""
 
 
 class Refinery:

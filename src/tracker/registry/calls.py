@@ -87,6 +87,13 @@ class Click(msgspec.Struct, frozen=True, tag=True):
     count: bool
 
 
+class Permit(msgspec.Struct, frozen=True, tag=True):
+    """May this credential do what needs `scope`? Answered with its account, or refused."""
+
+    who: Credential
+    scope: str
+
+
 class AddAccount(msgspec.Struct, frozen=True, tag=True):
     """A new account; an empty password is none."""
 
@@ -131,8 +138,8 @@ class DropKey(msgspec.Struct, frozen=True, tag=True):
     id: str
 
 
-Call = (PutLinks | FindLinks | DropLink | Click | AddAccount | ChangeAccount | ListAccounts
-        | AddKey | DropKey)
+Call = (PutLinks | FindLinks | DropLink | Click | Permit | AddAccount | ChangeAccount
+        | ListAccounts | AddKey | DropKey)
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ from tracker.registry.calls import (
     DropLink,
     FindLinks,
     ListAccounts,
+    Permit,
     PutLinks,
     Told,
 )
@@ -114,8 +115,10 @@ class Office:
         """Do what a call asks; raises `RequestRefused`."""
         if isinstance(call, Click):
             return await self._written(self._click, call)
+        if isinstance(call, Permit):
+            return _told(_allowed(await self._holder(call.who), call.scope).uid)
         if isinstance(call, PutLinks | FindLinks | DropLink):
-            holder = await self._holder(call.who)
+            holder = _allowed(await self._holder(call.who), _REDIRECTS)
             return await self._written(self._do_links, call, holder)
         password = ""
         if isinstance(call, AddAccount | ChangeAccount) and call.password:
@@ -135,8 +138,6 @@ class Office:
     # Links, in the thread of the database.
 
     def _do_links(self, call: PutLinks | FindLinks | DropLink, holder: Holder) -> Told:
-        if not holder.may(_REDIRECTS):
-            raise RequestRefused(403, "forbidden", f"This needs the scope {_REDIRECTS}.")
         now = self._now()
         if isinstance(call, FindLinks):
             return self._find(call, holder)
@@ -265,6 +266,13 @@ def _tried(stored: str, password: str) -> bool:
     if not right:
         time.sleep(_REST * (time.monotonic() - started))
     return right
+
+
+def _allowed(holder: Holder, scope: str) -> Holder:
+    """The same; raises `RequestRefused` where it may not do what needs `scope`."""
+    if not holder.may(scope):
+        raise RequestRefused(403, "forbidden", f"This needs the scope {scope}.")
+    return holder
 
 
 def _told(value: Any, status: int = 200) -> Told:

@@ -92,10 +92,10 @@ def create_table(table: Table, database: str = DATABASE) -> str:
 
 
 def create_feed(derived: Derived, database: str = DATABASE) -> str:
-    """The materialized view that feeds a derived table from `events`."""
-    name = derived.table.name
-    return (f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.{name}_mv TO {database}.{name}\n"
-            f"AS {derived.select(f'{database}.events')}")
+    """The materialized view that feeds a derived table from its source."""
+    return (f"CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.{derived.feed}"
+            f" TO {database}.{derived.table.name}\n"
+            f"AS {derived.select(f'{database}.{derived.source}')}")
 
 
 def create_view(view: View, database: str = DATABASE) -> str:
@@ -106,6 +106,7 @@ def create_view(view: View, database: str = DATABASE) -> str:
         order = (f" ORDER BY e.created_at{' DESC' if view.newest else ''}"
                  f" LIMIT 1 BY {', '.join(view.one_per)}")
     tail = f" {view.tail}" if view.tail else ""
+    tail = tail.replace("{db}", f"{database}.")
     return (f"CREATE OR REPLACE VIEW {database}.{view.name}\n"
             f"AS SELECT {view.select} FROM {database}.{view.source} AS e{final}{tail}"
             f"{order}\nCOMMENT {text(view.about)}")

@@ -55,8 +55,8 @@ def ddl() -> list[str]:
 
 def views() -> list[str]:
     """The statements that make the views."""
-    return [*(_derived_view(derived) for derived in DERIVED if not derived.private),
-            *(_view(view) for view in VIEWS)]
+    names = dict.fromkeys(derived.table.name for derived in DERIVED if not derived.private)
+    return [*map(_derived_view, names), *(_view(view) for view in VIEWS)]
 
 
 def create_table(table: Table) -> str:
@@ -142,14 +142,16 @@ def _cast(column: Column) -> str:
     return name
 
 
-def _derived_view(derived: Derived) -> str:
-    name = derived.table.name
-    return f"CREATE OR REPLACE VIEW {name} AS {_spelled(derived.select('events'))}"
+def _derived_view(name: str) -> str:
+    selects = " UNION ALL ".join(derived.select(derived.source) for derived in DERIVED
+                                 if derived.table.name == name)
+    return f"CREATE OR REPLACE VIEW {name} AS {_spelled(selects)}"
 
 
 def _view(view: View) -> str:
     source = _merged(view.source) if view.merged else view.source
     tail = f" {view.tail}" if view.tail else ""
+    tail = tail.replace("{db}", "")
     one = ""
     if view.one_per:
         one = (f" QUALIFY row_number() OVER (PARTITION BY {', '.join(view.one_per)}"

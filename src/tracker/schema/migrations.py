@@ -39,6 +39,7 @@ MIGRATIONS: tuple[Migration, ...] = (
               clickhouse.make_merges_last),
     Migration(3, "compressed better: what is derived, and ids that come again",
               clickhouse.make_smaller),
+    Migration(4, "messages of services count in counters", clickhouse.tables_ddl),
 )
 
 

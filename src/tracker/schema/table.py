@@ -72,12 +72,21 @@ class Derived:
     the groups; the others are aggregates. Written so that ClickHouse and DuckDB read them alike.
     `private` names the column of the batch file that `events` does not have: such a table is
     fed from the file, and only by batches with rows that have it.
+    `source` is another table that is read in place of `events`. Where one table is derived from
+    several, no two of them have rows of one key.
     """
 
     table: Table
     values: tuple[str, ...]
     where: str
     private: str | None = None
+    source: str = "events"
+
+    @property
+    def feed(self) -> str:
+        """The name of what feeds it."""
+        of = "" if self.source == "events" else f"_of_{self.source}"
+        return f"{self.table.name}{of}_mv"
 
     def select(self, source: str) -> str:
         """The query that makes its rows of `source`."""
@@ -122,6 +131,8 @@ class View:
     `tail`     what follows FROM: WHERE, GROUP BY
     `one_per`  keep one row per these expressions: the oldest, or the `newest`, by `created_at`
     `merged`   read `source` with rows of one key already made one
+
+    Other tables stand behind `{db}` in it, which each dialect fills in.
     """
 
     name: str

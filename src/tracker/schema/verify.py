@@ -50,7 +50,7 @@ def verify(store: Database, database: str = clickhouse.DATABASE, *, all_of_it: b
     wanted = {table.name: {column.name: clickhouse.type_of(column) for column in table.columns}
               for table in stored()}
     views = {view.name for view in VIEWS}
-    feeds = {f"{derived.table.name}_mv" for derived in DERIVED
+    feeds = {derived.feed for derived in DERIVED
              if all_of_it and not derived.private}
     found = []
     for name in sorted({*there, *wanted, *views, *feeds}):

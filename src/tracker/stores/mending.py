@@ -25,7 +25,6 @@ from tracker.schema import clickhouse
 from tracker.schema.table import Derived, Fed, Keep, Table
 from tracker.schema.tables import DERIVED
 
-_STAGE = "events_mended"
 _ANEW = "SETTINGS deduplicate_insert = 'disable', async_insert = 0"
 
 _LATELY_SECONDS = clickhouse.KEPT_SECONDS
@@ -56,9 +55,10 @@ def mend(store: Database, batch: Batch, source: str, private: Callable[[Derived]
     `private` tells whether a derived table that is fed from the file has rows in this batch.
     """
     _mend_events(store, batch, source)
-    for derived in DERIVED:
+    for derived in _derived_from("events"):
         if derived.table.keep is Keep.SUM:
-            _mend_sums(store, derived, batch, source)
+            days = f"(SELECT * FROM {store.database}.events WHERE {_days(batch)})"
+            _mend_sums(store, derived, batch, derived.select(source), derived.select(days))
         elif not derived.private or private(derived):
             _put_newest(store, derived.table, derived.select(source))
 
@@ -71,34 +71,44 @@ def mend_account(store: Database, manifest: Manifest, names: str, select: str) -
 
 
 def _mend_events(store: Database, batch: Batch, source: str) -> None:
-    """Bring missing events in behind the views: what those added is compared by itself."""
-    events, stage = f"{store.database}.events", f"{store.database}.{_STAGE}"
-    landed = f"SELECT eid FROM {events} WHERE {_of(batch.manifest)}"
-    missing = f"FROM {source} WHERE toUUID(eid) NOT IN ({landed})"
+    listed = _listed(clickhouse.event_names())
+    _put_behind(store, "events", batch,
+                f"SELECT {listed}, {clickhouse.text(batch.manifest.sequencer)} AS sequencer,"
+                f" {batch.manifest.n} AS batch FROM {source}", f"{listed}, sequencer, batch")
+
+
+def _put_behind(store: Database, table: str, batch: Batch, select: str, listed: str) -> None:
+    """Bring missing rows in behind the views: what those added is compared by itself."""
+    whole, stage = f"{store.database}.{table}", f"{store.database}.{table}_mended"
+    landed = f"SELECT eid FROM {whole} WHERE {_of(batch.manifest)}"
+    missing = f"FROM ({select}) WHERE toUUID(eid) NOT IN ({landed})"
     count = store.rows(f"SELECT count() AS n {missing}")[0]["n"]
     if not count:
         return
-    log.warning("events were missing", batch=batch.n, events=count)
-    names = clickhouse.event_names()
-    listed = ", ".join(map(clickhouse.quoted, names))
+    log.warning("rows were missing", table=table, batch=batch.n, rows=count)
     store.rows(f"DROP TABLE IF EXISTS {stage} SYNC")
-    store.rows(f"CREATE TABLE {stage} AS {events}")
-    store.rows(f"INSERT INTO {stage} ({listed}, sequencer, batch) {_ANEW} SELECT {listed},"
-               f" {clickhouse.text(batch.manifest.sequencer)}, {batch.manifest.n} {missing}")
+    store.rows(f"CREATE TABLE {stage} AS {whole}")
+    store.rows(f"INSERT INTO {stage} ({listed}) {_ANEW} SELECT {listed} {missing}")
     for part in store.rows(
             "SELECT DISTINCT partition_id AS id FROM system.parts WHERE active"
-            f" AND database = {clickhouse.text(store.database)} AND table = '{_STAGE}'"):
-        store.rows(f"ALTER TABLE {events} ATTACH PARTITION ID {clickhouse.text(str(part['id']))}"
+            f" AND database = {clickhouse.text(store.database)} AND table = '{table}_mended'"):
+        store.rows(f"ALTER TABLE {whole} ATTACH PARTITION ID {clickhouse.text(str(part['id']))}"
                    f" FROM {stage}")
     store.rows(f"DROP TABLE {stage} SYNC")
 
 
-def _mend_sums(store: Database, derived: Derived, batch: Batch, source: str) -> None:
-    """Add to each key of the batch what its sum lacks against the events themselves."""
-    table, keys = derived.table, ", ".join(map(clickhouse.quoted, derived.table.order))
+def _derived_from(source: str) -> list[Derived]:
+    return [derived for derived in DERIVED if derived.source == source]
+
+
+def _mend_sums(store: Database, derived: Derived, batch: Batch, made: str, wanted: str) -> None:
+    """Add to each key of the batch what its sum lacks against the rows that are summed up.
+
+    `made` are the sums of the batch, `wanted` those of all rows that may be of its keys.
+    """
+    table, keys = derived.table, _listed(derived.table.order)
     (total,) = table.sums
-    of_batch = f"({keys}) IN (SELECT {keys} FROM ({derived.select(source)}))"
-    wanted = derived.select(f"(SELECT * FROM {store.database}.events WHERE {_days(batch)})")
+    of_batch = f"({keys}) IN (SELECT {keys} FROM ({made}))"
     lacking = (
         f"SELECT {keys}, toUInt64(sum(want) - sum(have)) AS {total} FROM ("
         f"SELECT {keys}, toInt64({total}) AS want, 0 AS have FROM ({wanted}) WHERE {of_batch}"
@@ -111,14 +121,16 @@ def _mend_sums(store: Database, derived: Derived, batch: Batch, source: str) -> 
 
 
 def mend_fed(store: Database, fed: Fed, batch: Batch, select: str) -> None:
-    """Put in what `select` makes of the batch and a fed table lacks."""
+    """Put in what `select` makes of the batch and a fed table, or one derived of it, lacks."""
     if fed.table.keep is Keep.NEWEST:
         _put_newest(store, fed.table, select)
         return
     table = f"{store.database}.{fed.table.name}"
-    store.rows(f"INSERT INTO {table} ({_listed(fed.table.names)}) {_ANEW}"
-               f" SELECT {_listed(fed.table.names)} FROM ({select}) WHERE toUUID(eid) NOT IN"
-               f" (SELECT eid FROM {table} WHERE {_of(batch.manifest)})")
+    _put_behind(store, fed.table.name, batch, select, _listed(fed.table.names))
+    for derived in _derived_from(fed.table.name):
+        keys = _listed(fed.table.order)
+        same = f"(SELECT * FROM {table} WHERE ({keys}) IN (SELECT {keys} FROM ({select})))"
+        _mend_sums(store, derived, batch, derived.select(f"({select})"), derived.select(same))
 
 
 def _put_newest(store: Database, table: Table, select: str) -> None:

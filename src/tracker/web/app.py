@@ -36,9 +36,13 @@ from tracker.web.health import Health, health
 from tracker.web.links import LinkPages
 from tracker.web.openapi import Description
 from tracker.web.ppi import Ppi
+from tracker.web.servermessages import ServerPages
 from tracker.web.tracking import Tracking, head_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+COOKIES = ("vid", "sid", "sess", "ref", "xid", "params", "trc", "jwt", "CookieConsent", "ehash")
+"""What the tracker and the scripts before it keep in a browser."""
 
 TEXTS = {
     404: ("not_found", "There is nothing at this path."),
@@ -144,11 +148,15 @@ class Web:
     @operations(Operation(READ, (Answer(200, "`OK`", {TEXT: str}, {
         "Clear-Site-Data": "What to forget."}),), ("403 http_error",)))
     async def clear(self, request: Request) -> Response:
-        """Asks the browser to forget all it has stored for this site; not at other sites' wish."""
+        """Asks the browser to forget all it has stored for this site, and ends our cookies; not at
+        other sites' wish."""
         if request.headers.get("sec-fetch-site") == "cross-site":
             raise HTTPException(403, "Only pages of this site may ask for this.")
-        return PlainTextResponse(
+        answer = PlainTextResponse(
             "OK", headers={"clear-site-data": '"*"', **self._cors(request)})
+        for name in COOKIES:  # browsers heed the header by HTTPS alone
+            answer.headers.append("set-cookie", f"{name}=; Max-Age=0; Path=/; SameSite=Lax")
+        return answer
 
     def _cors(self, request: Request) -> dict[str, str]:
         """What lets scripts of allowed origins read an answer."""
@@ -198,9 +206,10 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
     tracking = Tracking(door, PublicFiles(settings.static_directory, prefix, intake.cors))
     following = Following(door, caller, tracking)
     links = LinkPages(caller, door, intake, settings)
+    servers = ServerPages(caller, door, intake, settings)
     description = Description(settings.api_version)
     routes = [*web.routes(), *ppi.routes(settings.api_version, tracking), *links.routes(),
-              description.route()]
+              *servers.routes(), description.route()]
     description.write(routes)
     pages = Starlette(routes=routes,
                       exception_handlers={HTTPException: _refused, Exception: _failed})

@@ -69,7 +69,9 @@ def pages(routes: Sequence[Route]) -> Iterator[Described]:
 
 def tag_of(path: str) -> str:
     """What a page is about."""
-    return {"rpi": "short links", "ppi": "privacy"}.get("".join(path.split("/")[3:4]), "pages")
+    tags = {"rpi": "short links", "ppi": "privacy",
+            **dict.fromkeys(("log", "count", "update"), "server messages")}
+    return tags.get("".join(path.split("/")[3:4]), "pages")
 
 
 def document(api_version: int, routes: Sequence[Route]) -> dict[str, Any]:

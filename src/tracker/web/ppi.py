@@ -102,7 +102,7 @@ class Ppi:
         ("GET",), (Answer(200, "The newest first; keys as in `agreements`.",
                           {JSON: {"type": "array", "items": {"type": "object"}}}),
                    Answer(404, "No `vid` was named.", {JSON: {"type": "array", "maxItems": 0}})),
-        ("503 agreements_unavailable",),
+        ("400 name_too_long", "503 agreements_unavailable"),
         (Parameter("vid", "The visitor's id."), Parameter("oid", "An organisation's id."))))
     async def agree(self, request: Request) -> Response:
         """What the visitor `?vid=` agreed to last, for each organisation, or for `&oid=`."""

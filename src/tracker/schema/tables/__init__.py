@@ -8,21 +8,21 @@ TABLES: tuple[Table, ...] = (
 )
 """Tables that batches are inserted into."""
 
-DERIVED: tuple[Derived, ...] = analytics.DERIVED + users.DERIVED
-"""Tables that follow from the events of each batch."""
+DERIVED: tuple[Derived, ...] = analytics.DERIVED + users.DERIVED + operations.DERIVED
+"""Tables that follow from the rows of each batch."""
 
 FED: tuple[Fed, ...] = users.FED + messaging.FED + compliance.FED + operations.FED
 """Tables that are fed from rows of some kind."""
 
 VIEWS: tuple[View, ...] = (
-    analytics.VIEWS + users.VIEWS + messaging.VIEWS + compliance.VIEWS
+    analytics.VIEWS + users.VIEWS + messaging.VIEWS + compliance.VIEWS + operations.VIEWS
 )
 """Queries under a name; they keep nothing."""
 
 
 def stored() -> tuple[Table, ...]:
     """All tables that hold rows, derived ones too."""
-    return TABLES + tuple(derived.table for derived in DERIVED)
+    return TABLES + tuple(dict.fromkeys(derived.table for derived in DERIVED))
 
 
 def personal() -> dict[str, tuple[str, ...]]:

@@ -45,6 +45,13 @@ def _hashed(name: str, column: str, about: str) -> Derived:
                   f"{CLIENT} AND e.{column} <> ''", private=column)
 
 
+VISITORS_CREATED = "vids_created"
+
+COUNTERS = count(
+    "counters", f"Counters per day: those of services, and `{VISITORS_CREATED}`, new visitors.",
+    {Column("id", Kind.ID, "Name of the counter."): f"'{VISITORS_CREATED}'"},
+    f"{CLIENT} AND e.first", month=False)
+
 DERIVED = (
     count("hits", "Views per URL and day.",
           {**_SITE, Column("url", Kind.TEXT, "What was visited."): "e.url"},
@@ -69,9 +76,7 @@ DERIVED = (
            Column("sink", Kind.WORD, "Sink of the funnel."): "e.sink",
            Column("url", Kind.TEXT, "Where it was reached."): "e.url"},
           f"{CLIENT} AND e.outcome <> ''", day="created"),
-    count("counters", "Named counters per day; `vids_created` counts new visitors.",
-          {Column("id", Kind.ID, "Name of the counter."): "'vids_created'"},
-          f"{CLIENT} AND e.first", month=False),
+    COUNTERS,
     newest("hosts", "Hosts that events came for.",
            {**_SITE, Column("hostname", Kind.WORD, "Host."): "e.host"}, {},
            f"{CLIENT} AND e.host <> ''"),
@@ -103,6 +108,13 @@ VIEWS = (
     View("aliases", "The first pairing of a visitor and a signed-in user.", "events",
          "e.oid, e.hhash, e.vid, e.uid, e.sid, e.created_at", "WHERE e.vid <> '' AND e.uid <> ''",
          one_per=("e.oid", "e.hhash", "e.vid", "e.uid")),
+    View("people", "Every event, and the `person` it is of: its `uid`; without one that of the only"
+         " user who was ever signed in on the same device, else its `vid`.", "events",
+         "CASE WHEN e.uid <> '' THEN e.uid WHEN a.users = 1 THEN a.one ELSE e.vid END AS person,"
+         f" {_EVENT}",
+         "LEFT JOIN (SELECT oid AS of_oid, vid AS of_vid, min(uid) AS one,"
+         " count(DISTINCT uid) AS users FROM {db}events WHERE vid <> '' AND uid <> ''"
+         " GROUP BY oid, vid) AS a ON e.oid = a.of_oid AND e.vid = a.of_vid"),
     View("user_sessions", "The first event of each session of a user.", "events",
          "e.oid, e.hhash, e.uid, e.vid, e.sid, e.created_at",
          "WHERE e.uid <> '' AND e.sid <> ''",
