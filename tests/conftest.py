@@ -1,10 +1,17 @@
 """What every room's tests may share: the one embedded engine of the test run."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tracker.stores.engine import Engine
+
+
+settings.register_profile("ci", derandomize=True)  # the same examples every time
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

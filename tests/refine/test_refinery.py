@@ -1,5 +1,6 @@
 """The whole way: the original's own examples, and what must hold of any event."""
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -165,7 +166,8 @@ def readings(value: Any) -> list[Any]:
     if text is not None:
         made += [text, text.strip(), text.strip().upper(), canonical(text), CLEAN(text)]
     if isinstance(value, str) and value.startswith("{"):
-        made.append(json.loads(value))
+        with contextlib.suppress(ValueError):
+            made.append(json.loads(value))
     return [reading for reading in made if reading is not None]
 
 
