@@ -8,7 +8,6 @@ from hypothesis import settings
 
 from tracker.stores.engine import Engine
 
-
 settings.register_profile("ci", derandomize=True)  # the same examples every time
 if os.environ.get("CI"):
     settings.load_profile("ci")
