@@ -85,6 +85,17 @@ def main() -> None:
     else:
         from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
         landing.run(task.settings, own, _socket(task.calls), LIFELINE)
+    _leave()
+
+
+def _leave() -> None:
+    """End now: all is on disk, and what else runs at an end, the engine's above all, may hang.
+
+    Nobody would kill it where the supervisor is gone, and a new tracker would wait for its lock.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _socket(descriptor: int | None) -> socket.socket | None:
