@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from tracker.door import refusals
 from tracker.door.address import peer_address
 from tracker.door.framing import (
+    CONTINUE,
     HEAD_END,
     MALFORMED,
     OTHER,
@@ -22,8 +23,6 @@ from tracker.routes import WEBSOCKET
 
 if TYPE_CHECKING:
     from tracker.door.door import Door
-
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):

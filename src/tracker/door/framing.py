@@ -4,6 +4,7 @@ from enum import IntEnum
 
 import httptools
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 
 
