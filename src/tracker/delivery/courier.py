@@ -19,6 +19,7 @@ _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 15.0
 _LOOK_SECONDS = 1.0
 _CHECK_SECONDS = 5.0
+_USED_SECONDS = 15.0  # after these a process may end for damage that it has not landed into
 
 log = structlog.get_logger("courier")
 
@@ -46,6 +47,7 @@ class Courier:
         self._sealed = threading.Event()
         self._landed = threading.Condition()
         self._checked = 0.0
+        self._began = time.monotonic()
 
     def wake(self) -> None:
         """A batch was sealed."""
@@ -106,12 +108,16 @@ class Courier:
                     self._land(batch)
             except Exception as error:  # the batch comes again
                 self._away(error)
-                if isinstance(error, StoreDamaged) and self.counts.batches:
-                    raise  # a new process mends it; one that has landed nothing yet is no better
+                if isinstance(error, StoreDamaged) and self._is_used():
+                    raise  # a new process mends it; one that has just started is no better
                 stop.wait(next(waits))
             else:
                 waits = pauses()
                 self._back()
+
+    def _is_used(self) -> bool:
+        """Whether damage may have come since this process started."""
+        return bool(self.counts.batches) or time.monotonic() - self._began >= _USED_SECONDS
 
     def _check(self) -> None:
         """Now and then let the store look at itself."""
