@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Any, NamedTuple, cast
 
-from tracker.door.connection import CONTINUE
 from tracker.door.door import Door, Waiter
+from tracker.door.framing import CONTINUE
 from tracker.door.handover import Application
 from tracker.hit import decode_hit
 from tracker.intake import Intake
