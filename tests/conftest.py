@@ -20,3 +20,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine.open()
     yield engine
     engine.close()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are called by their place: some hold a moment or a mask, and names must stay."""
+    return argname if isinstance(val, bytes) else None
