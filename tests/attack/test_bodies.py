@@ -2,7 +2,7 @@
 
 import gzip
 import json
-import select
+import selectors
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -125,8 +125,10 @@ def test_chunked_bodies_that_never_end_share_one_bound(
         for client in clients:
             client.send(beginning)
         assert memory(worker_of(tracker)) - before < 450  # not 120 times 3 MB and its copies
-        answered, _, _ = select.select([client.socket for client in clients], [], [], 15)
-        refused = next(client for client in clients if client.socket in answered)
+        waiting = stack.enter_context(selectors.DefaultSelector())
+        for client in clients:
+            waiting.register(client.socket, selectors.EVENT_READ, client)
+        refused = waiting.select(15)[0][0].data
         check_error(refused.answer(), 503, "unavailable")
     goods.send()
 
