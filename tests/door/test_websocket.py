@@ -1,5 +1,7 @@
 """WebSockets: messages in any frames are durable before they are acknowledged, by count."""
 
+import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -10,6 +12,7 @@ from typing import Any
 
 import lz4.block
 import pytest
+from websockets.frames import Frame
 from websockets.sync.client import connect
 
 from harness.process import eventually
@@ -26,6 +29,7 @@ from harness.sockets import (
     frame,
 )
 from harness.worker import POST, Client, Worker, settings_for, working
+from tracker.door.websocket import WebSocket
 from tracker.errors import SpoolUnavailable
 from tracker.hit import Route
 from tracker.settings import DoorSettings
@@ -404,3 +408,27 @@ def test_no_more_connections_than_there_may_be(tmp_path: Path) -> None:
         for opened in (one, two):
             opened.say({"a": 1})
             assert (1, []) == opened.told(1)
+
+
+def test_many_small_frames_leave_others_their_turn(
+    opened: Socket, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns: list[int] = []
+    turn, take = WebSocket._take_what_came, WebSocket._take
+
+    def counted_turn(self: WebSocket, transport: asyncio.Transport) -> None:
+        turns.append(0)
+        turn(self, transport)
+
+    def counted_take(self: WebSocket, frame: Frame) -> None:
+        turns[-1] += 1
+        take(self, frame)
+
+    monkeypatch.setattr(WebSocket, "_take_what_came", counted_turn)
+    monkeypatch.setattr(WebSocket, "_take", counted_take)
+    opened.send(frame(b"", PING) * 50_000)
+    with contextlib.suppress(TimeoutError):
+        opened.socket.settimeout(1)
+        while sum(turns) < 50_000:
+            opened.frame()
+    assert 5_000 > max(turns)

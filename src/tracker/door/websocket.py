@@ -29,6 +29,9 @@ SLICE_BYTES = 16 << 10
 TURN_BYTES = 2 << 20
 """After so much, unpacked, other connections have their turn."""
 
+FRAME_BYTES = 1 << 10
+"""A frame counts as so much more, as to take one costs time: many small ones end a turn too."""
+
 HIT_MESSAGES = 1_000
 HIT_BYTES = 256 << 10
 """Messages that came together share a record up to here."""
@@ -174,7 +177,7 @@ class WebSocket(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         kind = frame.opcode
-        self._unpacked += len(frame.data)
+        self._unpacked += len(frame.data) + FRAME_BYTES
         if kind is _CONT:
             self._partial += frame.data
             if frame.fin:
