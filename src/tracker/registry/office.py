@@ -172,7 +172,7 @@ class Office:
     def _find(self, call: FindLinks, holder: Holder) -> Told:
         if call.urlfrom:
             return _told(self._links.find(call.urlfrom, holder.actor))
-        most = min(max(call.most, 1), _MOST_LISTED)
+        most = min(max(call.most, 0), _MOST_LISTED)
         return _told(self._links.of_host(host_of(call.host), holder.actor, call.after, most))
 
     def _click(self, call: Click) -> Told:

@@ -36,6 +36,7 @@ from tracker.web.health import Health, health
 from tracker.web.links import LinkPages
 from tracker.web.openapi import Description
 from tracker.web.ppi import Ppi
+from tracker.web.rest import methods_at
 from tracker.web.servermessages import ServerPages
 from tracker.web.tracking import Tracking, head_of
 
@@ -44,11 +45,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 COOKIES = ("vid", "sid", "sess", "ref", "xid", "params", "trc", "jwt", "CookieConsent", "ehash")
 """What the tracker and the scripts before it keep in a browser."""
 
-TEXTS = {
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not take this method."),
-}
-
+TEXTS = {404: ("not_found", "There is nothing at this path.")}
 
 READ = ("GET", "POST")
 
@@ -158,6 +155,12 @@ class Web:
             answer.headers.append("set-cookie", f"{name}=; Max-Age=0; Path=/; SameSite=Lax")
         return answer
 
+    async def method_refused(self, request: Request, _: Exception) -> Response:
+        """405, with the methods that there are; also for scripts of allowed origins."""
+        allowed = methods_at(request)
+        return error_answer(405, "method_not_allowed", f"This path takes {allowed}.", {
+            "allow": allowed, "cache-control": "no-store", **self._cors(request)})
+
     def _cors(self, request: Request) -> dict[str, str]:
         """What lets scripts of allowed origins read an answer."""
         origin = request.headers.get("origin", "").encode("latin-1")
@@ -212,7 +215,8 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
               *servers.routes(), description.route()]
     description.write(routes)
     pages = Starlette(routes=routes,
-                      exception_handlers={HTTPException: _refused, Exception: _failed})
+                      exception_handlers={405: web.method_refused, HTTPException: _refused,
+                                          Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default
 
