@@ -22,6 +22,9 @@ def health_url(settings: Settings) -> str:
     if not answering:
         raise ConfigError("the config has no address that answers; name one with --url")
     tls, host, port = min(answering)
+    if port == 0:
+        raise ConfigError(f"{'ProxyPortTLS' if tls else 'ProxyExceptHTTP'} is 0, so a start picks a"
+                          " free port and prints it; name the address with --url")
     host = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
     return f"{'https' if tls else 'http'}://{host}:{port}/health"
 
