@@ -63,6 +63,7 @@ class Overview:
 
     `own` gives this worker's snapshot as it is now; the others come from the files in `run`.
     `workers` is how many there should be, `asked` whether there should be a query process.
+    `starting` says whether all were started just now.
     """
 
     run: Path
@@ -71,6 +72,7 @@ class Overview:
     stores: tuple[str, ...]
     own: Callable[[], EdgeSnapshot]
     asked: bool
+    starting: Callable[[], bool]
 
     def edges(self) -> list[EdgeSnapshot]:
         """All workers, this one as it is now."""
@@ -128,7 +130,7 @@ class Web:
         overview = self._overview
         body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
                       self._clock(), overview.query(), asked=overview.asked,
-                      beside=self._ppi.state())
+                      starting=overview.starting(), beside=self._ppi.state())
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
