@@ -21,6 +21,7 @@ from tracker.settings import (
 )
 from tracker.spool import writer
 from tracker.spool.reserve import MOST_BYTES
+from tracker.stores.duckmemory import LARGE_BYTES, RUN_BYTES, RUN_ROWS
 from tracker.stores.replica import SPILL_BYTES
 
 
@@ -81,6 +82,8 @@ def bounds() -> tuple[tuple[str, str], ...]:
          f"{size(asked.engine_bytes)}, or a quarter of the machine's"),
         ("memory of the query process, which is killed beyond",
          f"{size(asked.beside_bytes)} more than that"),
+        (f"bytes of rows above {size(LARGE_BYTES)} among {RUN_ROWS:,} of a table in DuckDB",
+         f"{size(RUN_BYTES)}; a row beyond is set aside"),
         ("seconds that replaced parts stay for queries", str(KEPT_SECONDS)),
         ("seconds between tries at a store that is away", f"{courier._LONGEST_PAUSE:g}"),
     )

@@ -20,8 +20,8 @@ ERRORS: dict[str, str] = {
     "body_too_slow": "The body came too slowly; see `ReadTimeoutSeconds`.",
     "content_encoding": "400: the body is not what its Content-Encoding says. 415: the coding is"
                         " not supported, or too many are laid over one another.",
-    "empty_batch": "An array without events.",
-    "empty_body": "Neither body, path nor query say anything.",
+    "empty_batch": "An array without events, or without links.",
+    "empty_body": "The body is empty, and neither path nor query say anything.",
     "geoip_off": "`UseGeoIP` is off, or its data are still being read.",
     "forbidden": "The key or account is known, but has not the scope, or not this host.",
     "head_too_large_for_batch": "Each event of a batch takes over what the head says: path, query,"

@@ -105,6 +105,21 @@ def test_sql_needs_a_query_port(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("tracker: QueryPort is off")
 
 
+@pytest.mark.parametrize(("arguments", "key", "option"), [
+    (["sql", "SELECT 1"], "QueryPort", "--port"), (["client", "-q", "SELECT 1"], "QueryPort",
+                                                    "--port"),
+    (["status"], "ProxyExceptHTTP", "--url"),
+])
+def test_a_port_that_a_start_picks_must_be_named(
+        arguments: list[str], key: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("config.json").write_text('{"QueryPort": ":0", "ProxyExceptHTTP": ":0"}')
+
+    assert 1 == run(arguments)
+    said = capsys.readouterr().err
+    assert said.startswith(f"tracker: {key} is 0, so a start picks a free port")
+    assert option in said
+
+
 def test_sql_parameters_have_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert 1 == run(["sql", "--param", "x", "SELECT {x:Int8}"])
     assert "tracker: --param x: write NAME=VALUE\n" == capsys.readouterr().err

@@ -58,6 +58,16 @@ def test_what_is_wrong_is_told() -> None:
             "queries  are not answered"] == told
 
 
+def test_a_start_is_told_as_one() -> None:
+    store = {"reachable": False, "suspended": False, "lag_events": None, "lag_seconds": None,
+             "last_error": None}
+    told = describe(WELL | {"status": "starting", "stores": {"chdb": store},
+                            "queries": {"answering": False}})
+
+    assert ["status   starting", "edge     takes events, 1 worker", "store    chdb is not open yet",
+            "queries  are not answered yet"] == told
+
+
 def test_a_store_that_lands_is_told_in_a_line() -> None:
     assert ["status   ok", "edge     takes events, 1 worker",
             "store    chdb lands, 1 event behind (0.2 s)", "queries  are answered"

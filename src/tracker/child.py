@@ -50,7 +50,7 @@ def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
     descriptors += [own for own in (task.socket, task.calls) if own is not None]
     child = subprocess.Popen(
-        [sys.executable, "-c", "from tracker.child import main; main()"],
+        [sys.executable, "-P", "-c", "from tracker.child import main; main()"],
         stdin=subprocess.PIPE, pass_fds=descriptors, env=_environment(task),
         start_new_session=True)  # so that Ctrl-C reaches the supervisor alone
     if child.stdin is None:

@@ -75,9 +75,14 @@ _EXAMPLES = {
   tracker account add shop --scope redirects --host go.shop.example --no-password
   tracker account key shop --name poster  prints a key, once
   tracker account list                    accounts and their keys, without secrets
-  tracker account disable anna
+  tracker account change anna --scope redirects --scope read
+                                          all that it may from now on
+  tracker account change shop --any-host --expires 2027-01-31
   tracker account password anna < file    the first line of standard input
-  tracker account revoke k1f2e3d4c        a key, by its id""",
+  tracker account disable anna            until it is enabled
+  tracker account delete anna             with its keys; its short links go on
+  tracker account change-key k1f2e3d4c --expires never
+  tracker account revoke k1f2e3d4c        a key, by its id, for good""",
 }
 
 
@@ -265,15 +270,20 @@ def _schema(made: argparse.ArgumentParser) -> None:
 def _account(made: argparse.ArgumentParser) -> None:
     made.add_argument("action", choices=ACCOUNT_ACTIONS)
     made.add_argument("who", nargs="?", metavar="UID | KEY-ID",
-                      help="the account, or for revoke the key (default for add: a random UUID)")
+                      help="the account, or for change-key and revoke the key (default for add: a"
+                           " random UUID; for list: all)")
     made.add_argument("--scope", action="append", default=[], choices=SCOPES,
-                      help="what it may; may be given often (default: redirects and read; of a"
-                           " key: all that its account may)")
+                      help="what it may; may be given often (default for add: redirects and read;"
+                           " for key: all that its account may)")
     made.add_argument("--host", action="append", default=[], metavar="NAME",
-                      help="with add: a host whose short URLs it may change (default: all)")
-    made.add_argument("--name", default="", help="what people call it")
+                      help="a host whose short URLs it may change; may be given often (default for"
+                           " add: all)")
+    made.add_argument("--any-host", action="store_true",
+                      help="with change: the short URLs of all hosts")
+    made.add_argument("--name", default=None, help="what people call it")
     made.add_argument("--expires", default=None, metavar="TIME",
-                      help="when it ends (ISO 8601; default: never)")
+                      help="when it ends (ISO 8601, or never, which is the default)")
     made.add_argument("--no-password", action="store_true",
-                      help="with add: it is used by keys alone")
+                      help="with add or change: it is used by keys alone")
+    made.add_argument("--yes", action="store_true", help="with delete: do not ask")
     _config_option(made)

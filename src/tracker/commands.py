@@ -97,6 +97,9 @@ def _ask(parsed: argparse.Namespace, settings: Settings, statements: str,
     port = parsed.port or query.port
     if port is None:
         raise ConfigError("QueryPort is off in the config; give it an address, or name --port")
+    if port == 0:
+        raise ConfigError("QueryPort is 0, so a start picks a free port and prints it; name it with"
+                          " --port")
     from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
     from tracker.sqlclient import run_sql  # noqa: PLC0415
 

@@ -49,6 +49,9 @@ from tracker.web.ppi import Ppi
 
 SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0
+START_SECONDS = 30.0
+"""How long what has not told of itself yet counts as starting, and then as away."""
+
 BACKLOG = 4096
 GC_YOUNG = 50_000
 """Objects between two looks of the garbage collector; the hot path leaves no cycles."""
@@ -77,6 +80,7 @@ class Edge:
         self._file = SnapshotFile(run_directory, f"w{index}", __version__)
         previous = self._file.previous(EdgeSnapshot)
         self._before = previous.counts if previous is not None else None
+        self.born = time.monotonic()
         self._index = index
         self.budget = settings.spool.bytes
         self._run = run_directory
@@ -104,7 +108,7 @@ class Edge:
         self.spool.open()
         overview = Overview(self._run, self._supervisor, settings.workers,
                             tuple(store.name for store in settings.stores), self.snapshot,
-                            settings.query.port is not None)
+                            settings.query.port is not None, self._is_starting)
         asked = Asked(Places(settings.data_directory).geo) if settings.geo is not None else None
         ppi = Ppi(intake, asked, Jurisdictions(settings.jurisdictions),
                   Agreements(settings.query, Mark(self._run / "agreed")),
@@ -178,6 +182,10 @@ class Edge:
             return f"the spool's budget of {self.budget} bytes is spent"
         store = read_store(self._run, self._supervisor)
         return store.blocked if store is not None else None
+
+    def _is_starting(self) -> bool:
+        """Whether the tracker was started just now; not where this worker alone was, again."""
+        return self._before is None and time.monotonic() - self.born < START_SECONDS
 
     def snapshot(self) -> EdgeSnapshot:
         """This worker as it is now."""

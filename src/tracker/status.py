@@ -22,6 +22,9 @@ def health_url(settings: Settings) -> str:
     if not answering:
         raise ConfigError("the config has no address that answers; name one with --url")
     tls, host, port = min(answering)
+    if port == 0:
+        raise ConfigError(f"{'ProxyPortTLS' if tls else 'ProxyExceptHTTP'} is 0, so a start picks a"
+                          " free port and prints it; name the address with --url")
     host = _EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
     return f"{'https' if tls else 'http'}://{host}:{port}/health"
 
@@ -55,7 +58,7 @@ def ask(url: str) -> dict[str, Any] | None:
 
 def describe(health: dict[str, Any]) -> list[str]:
     """Lines: the whole, what takes events, each store, and what is wrong."""
-    spool = health["spool"]
+    spool, starting = health["spool"], health["status"] == "starting"
     taking = "takes events" if spool["accepting"] else "takes nothing"
     lines = [f"status   {health['status']}",
              f"edge     {taking}, {_count(spool['workers'], 'worker')}"]
@@ -64,7 +67,8 @@ def describe(health: dict[str, Any]) -> list[str]:
     if spool["corrupt"]:
         lines.append(f"         {_count(spool['corrupt'], 'damaged record')} found and set aside")
     for name, store in health["stores"].items():
-        state = "suspended" if store["suspended"] else "lands" if store["reachable"] else "is away"
+        state = ("suspended" if store["suspended"] else "lands" if store["reachable"] else
+                 "is not open yet" if starting and not store["last_error"] else "is away")
         behind = ("" if store["lag_events"] is None else
                   f", {_count(store['lag_events'], 'event')} behind"
                   f" ({store['lag_seconds'] or 0:.1f} s)")
@@ -73,7 +77,7 @@ def describe(health: dict[str, Any]) -> list[str]:
             lines.append(f"         {store['last_error']}")
     if "queries" in health:
         lines.append("queries  are answered" if health["queries"]["answering"]
-                     else "queries  are not answered")
+                     else f"queries  are not answered{' yet' if starting else ''}")
     return lines
 
 

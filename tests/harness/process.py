@@ -68,8 +68,8 @@ class TrackerProcess:
         path.write_text(json.dumps(self.config))
         log = (self.folder / "log").open("ab")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "tracker", str(path)], cwd=self.folder, stdout=log, stderr=log,
-            env={**os.environ, **self.environment})
+            [sys.executable, "-P", "-m", "tracker", str(path)], cwd=self.folder, stdout=log,
+            stderr=log, env={**os.environ, **self.environment})
         log.close()
         if wait:
             self.wait_until_ready()

@@ -495,8 +495,9 @@ def test_a_registry_of_a_newer_version_is_refused(registry: Registry) -> None:
     registry.open()
 
 
-def test_a_commit_is_synced(registry: Registry) -> None:
+def test_a_commit_is_synced_and_what_is_deleted_is_overwritten(registry: Registry) -> None:
     database = registry.office.database
 
-    assert [("wal",), (2,)] == [database.execute(f"PRAGMA {name}").fetchone()
-                                for name in ("journal_mode", "synchronous")]
+    assert [("wal",), (2,), (1,)] == [
+        database.execute(f"PRAGMA {name}").fetchone()
+        for name in ("journal_mode", "synchronous", "secure_delete")]

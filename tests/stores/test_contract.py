@@ -1,71 +1,18 @@
 """What every store that keeps events must do, whatever is behind it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from harness.batches import NOON, make_batch
+from harness.kept import SUMMED, VISIT, Kept, KeptByChdb
 from tracker.batch import Batch
 from tracker.schema.tables import DERIVED
-from tracker.settings import StoreSettings
-from tracker.stores.base import Store
-from tracker.stores.chdb import ChdbStore
-from tracker.stores.duckdb import DuckStore
-from tracker.stores.engine import Engine
-
-SUMMED = {derived.table.name for derived in DERIVED if derived.table.sums}
-
-
-class Kept(Protocol):
-    """A store, and how a reader finds its rows."""
-
-    @property
-    def store(self) -> Store: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-
-
-class KeptByChdb:
-    """The embedded engine, in a database of its own."""
-
-    def __init__(self, engine: Engine, database: str) -> None:
-        self.store = ChdbStore("chdb", engine, database)
-        self._database = database
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        return self.store.rows(sql.replace("sfpla.", f"{self._database}."))
-
-
-class KeptByDuckdb:
-    """A DuckDB file, which goes by the name of the database."""
-
-    def __init__(self, directory: Path) -> None:
-        self.store = DuckStore(StoreSettings("duckdb", "duckdb"), directory)
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.store.query(sql, {}, 30, 1 << 30).to_pylist()
-        return found
-
-
-@pytest.fixture(params=["chdb", "duckdb"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
-    """A store that is open, empty, and of each kind."""
-    made: Kept
-    if request.param == "duckdb":
-        pytest.importorskip("duckdb", reason="the extra duckdb is not installed")
-        made = KeptByDuckdb(tmp_path)
-    else:
-        engine: Engine = request.getfixturevalue("engine")
-        made = KeptByChdb(engine, f"t_{abs(hash(request.node.name)) % 10**12}")
-    made.store.open()
-    yield made
-    made.store.close()
-
 
 Make = Callable[..., Batch]
 
@@ -75,13 +22,6 @@ def made(tmp_path: Path) -> Make:
     """Makes sealed batches."""
     return lambda n, rows, **account: make_batch(tmp_path, n, rows, **account)
 
-
-VISIT = {
-    "oid": "o1", "vid": "v1", "sid": "s1", "uid": "u1", "hhash": "h1", "host": "example.com",
-    "ename": "page_view", "etyp": "view", "url": "//example.com/a", "last": "//other.org/b",
-    "ip": "192.0.2.1", "iphash": "i1", "agent": "mozilla/5.0", "bhash": "b1", "first": True,
-    "outcome": "signup", "sink": "cw$", "ehash": "e1", "chash": "c1", "uhash": "n1",
-}
 
 SERVER = VISIT | {"server": True}
 

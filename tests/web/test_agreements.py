@@ -1,6 +1,7 @@
 """Reading agreements: after one was taken by any worker, a question waits until it has landed."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.process import running
 from tracker.errors import RequestRefused
 from tracker.registry.mark import Mark
 from tracker.settings import QuerySettings
-from tracker.web.agreements import MOST_CHARS, Agreements
+from tracker.web.agreements import MOST_CHARS, Agreements, AgreementsUnavailable
 
 
 class Port(HTTPServer):
@@ -66,3 +68,23 @@ def test_names_that_are_too_long_are_refused_as_such(port: Port, tmp_path: Path)
     assert (400, "name_too_long", "vid") == (refused.value.status, refused.value.code,
                                              refused.value.field)
     assert [] == port.asked
+
+
+@pytest.mark.parametrize(("number", "says"), [
+    (None, "which is off: set QueryPort"), (0, "does not answer"),
+])
+def test_only_a_port_that_is_off_is_called_off(tmp_path: Path, number: int | None, says: str
+                                               ) -> None:
+    asking = Agreements(QuerySettings("127.0.0.1", number), Mark(tmp_path / "agreed"))
+
+    with pytest.raises(AgreementsUnavailable, match=says):
+        asyncio.run(asking.of("anna", ""))
+
+
+@pytest.mark.server
+def test_a_query_port_that_the_start_picked_answers(tmp_path: Path) -> None:
+    with running(tmp_path, QueryPort="127.0.0.1:0") as tracker:
+        assert 200 == tracker.post({"vid": "anna", "cflags": 8}, "/tr/v1/ppi/agree")
+        status, _, body = tracker.request("GET", "/tr/v1/ppi/agree?vid=anna")
+
+    assert (200, ["anna"]) == (status, [row["vid"] for row in json.loads(body)])

@@ -222,6 +222,42 @@ def test_other_paths_and_methods_are_refused(site: Site, method: str, path: str,
     assert want == status, body
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PROPFIND"])
+def test_scripts_of_other_origins_read_which_methods_are_taken(site: Site, method: str) -> None:
+    status, fields, body = site.ask(method, "/tr/v1/rpi/redirects", Origin="https://a.example")
+
+    assert (405, "GET, HEAD, POST, OPTIONS", "*", "no-store") == (
+        status, fields["allow"], fields["access-control-allow-origin"], fields["cache-control"])
+    assert "GET, HEAD, POST, OPTIONS" in json.loads(body)["error"]["message"]
+
+
+def test_no_list_is_asked_for_with_no_room(site: Site) -> None:
+    site.put("https://none.example/s")
+    path = "/tr/v1/rpi/redirects/none.example?limit="
+    for wrong in ("0", "00", "-1", "1.5", "x", "", "9999999"):
+        assert (400, "link_refused", "limit") == site.error("GET", path + wrong)
+    for right in ("1", "10000", "999999"):
+        assert 1 == len(json.loads(site.ask("GET", path + right)[2])["results"])
+
+
+@pytest.mark.parametrize(("method", "path", "wanted"), [
+    ("POST", API, "JSON object"), ("PATCH", API, "JSON object"),
+    ("POST", "/tr/v1/rpi/redirects", "JSON array"),
+])
+@pytest.mark.parametrize("kind", ["application/json", "text/csv"])
+def test_an_empty_body_is_called_empty(site: Site, method: str, path: str, wanted: str, kind: str
+                                       ) -> None:
+    for body in (b"", b" \r\n\t"):
+        status, _, content = site.ask(method, path, body, Content_Type=kind)
+        error = json.loads(content)["error"]
+        assert (400, "empty_body") == (status, error["code"])
+        assert "body is empty" in error["message"]
+        assert wanted in error["message"]
+    assert (400, "empty_batch", None) == site.error("POST", "/tr/v1/rpi/redirects", b"[]")
+    assert (400, "empty_batch", None) == site.error(
+        "POST", "/tr/v1/rpi/redirects", b"urlfrom,urlto\n", Content_Type="text/csv")
+
+
 def test_a_browser_may_ask_first(site: Site) -> None:
     for path in (API, f"{API}/{WAY}", "/tr/v1/rpi/redirects/x", "/tr/v1/rpi/qr"):
         status, fields, _ = site.tracker.request("OPTIONS", path)

@@ -70,6 +70,24 @@ def test_every_method_that_is_served_is_described_and_no_other(
         assert {method.upper() for method in at if method != "summary"} == taken, path
 
 
+def test_another_method_is_answered_with_those_that_are_taken(
+        worker: Worker, document: dict[str, Any]) -> None:
+    refused = 0
+    for path, at in document["paths"].items():
+        taken = {method.upper() for method in at if method != "summary"}
+        for method in (*METHODS, "PROPFIND"):
+            answer = ask(worker, method, re.sub(r"\{\w+\}", "x", path))
+            if answer.status != 405 or method == "HEAD":
+                continue
+            refused += 1
+            allowed = answer.headers["allow"]
+            assert taken == set(allowed.split(", ")), (method, path)
+            error = answer.json()["error"]
+            assert ("method_not_allowed", True) == (
+                error["code"], allowed in error["message"]), (method, path)
+    assert refused > 100
+
+
 def test_every_path_that_is_served_is_described(worker: Worker, document: dict[str, Any]
                                                 ) -> None:
     served: Any = worker.edge.door._application

@@ -1,5 +1,6 @@
 """What the tracker tells about itself, with and without its other processes."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness.process import TrackerProcess, eventually
 from harness.worker import POST, Response, Worker, settings_for, working
+from tracker.edge import START_SECONDS
 from tracker.metrics import (
     Accounting,
     EdgeCounts,
@@ -199,6 +202,7 @@ SILENT = "the store process gives no sign of life: it starts, hangs, or cannot w
 def test_health_is_degraded_while_a_store_is_away(
         worker: Worker, age: float | None, states: dict[str, StoreState],
         error: str | None) -> None:
+    worker.edge.born -= START_SECONDS
     if age is not None:
         tell(worker, store_snapshot(time.time() - age, **states))
     response = get(worker, "/health")
@@ -208,6 +212,60 @@ def test_health_is_degraded_while_a_store_is_away(
     assert body["status"] == "degraded"
     assert body["stores"]["chdb"]["reachable"] is False
     assert body["stores"]["chdb"]["last_error"] == error
+
+
+@pytest.mark.parametrize("states", [None, {}, {"chdb": StoreState(False)}])
+def test_health_says_starting_while_the_others_come(
+        tmp_path: Path, states: dict[str, StoreState] | None) -> None:
+    settings = replace(settings_for(tmp_path), workers=2)
+    with working(settings) as worker:
+        if states is not None:
+            tell(worker, store_snapshot(time.time(), **states))
+        young = get(worker, "/health")
+        worker.edge.born -= START_SECONDS
+        old = get(worker, "/health").json()
+
+    assert (200, "starting", True) == (
+        young.status, young.json()["status"], young.json()["spool"]["accepting"])
+    assert (False, None) == tuple(young.json()["stores"]["chdb"][name]
+                                  for name in ("reachable", "last_error"))
+    assert "degraded" == old["status"]
+
+
+@pytest.mark.parametrize(("age", "state", "corrupt"), [
+    (0, StoreState(False, last_error="disk full"), 0), (0, StoreState(False, suspended=True), 0),
+    (60, StoreState(True), 0), (0, StoreState(False), 1),
+])
+def test_a_fault_is_told_also_while_it_starts(worker: Worker, age: float, state: StoreState,
+                                              corrupt: int) -> None:
+    snapshot = store_snapshot(time.time() - age, chdb=state)
+    snapshot.counts.sequencer.corrupt = corrupt
+    tell(worker, snapshot)
+
+    assert "degraded" == get(worker, "/health").json()["status"]
+
+
+def test_a_worker_that_was_started_again_does_not_say_starting(tmp_path: Path) -> None:
+    for wanted in ("starting", "degraded"):
+        with working(settings_for(tmp_path)) as worker:
+            assert wanted == get(worker, "/health").json()["status"]
+
+
+@pytest.mark.server
+def test_a_start_is_no_fault(tmp_path: Path) -> None:
+    tracker = TrackerProcess(tmp_path, Workers=2).start(wait=False)
+    said: list[str] = []
+
+    def is_ok() -> bool:
+        with contextlib.suppress(OSError):
+            said.append(tracker.health()["status"])
+        return said[-1:] == ["ok"]
+
+    try:
+        eventually(is_ok, START_SECONDS, "it is ok")
+    finally:
+        tracker.kill()
+    assert {"starting", "ok"} == set(said)
 
 
 def test_health_is_degraded_while_the_registry_cannot_be_used(worker: Worker) -> None:
@@ -232,6 +290,7 @@ def test_health_is_degraded_while_a_store_is_suspended(worker: Worker) -> None:
 def test_health_is_degraded_while_a_worker_is_missing(tmp_path: Path) -> None:
     settings = replace(settings_for(tmp_path / "data"), workers=2)
     with working(settings) as worker:
+        worker.edge.born -= START_SECONDS
         tell(worker, store_snapshot(time.time(), chdb=StoreState(True)))
         body = get(worker, "/health").json()
 

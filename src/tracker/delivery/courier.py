@@ -141,6 +141,8 @@ class Courier:
     def _land(self, batch: Batch) -> None:
         started = time.monotonic()
         refused = self._land_surely(batch)
+        if refused and refused == batch.table.num_rows:
+            self.store.land(batch.part(0, 0))  # no row took its account along
         rows = batch.manifest.rows - refused
         self.counts.insert.observe(time.monotonic() - started)
         self.cursor.advance(batch.n, rows)

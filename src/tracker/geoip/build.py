@@ -70,7 +70,7 @@ def build(order: Order, progress: Callable[[int], None]) -> Outcome:
 def build_apart(order: Order, stop: threading.Event) -> Outcome | None:
     """What a process of its own makes of the files; None when it is to stop."""
     child = subprocess.Popen(
-        [sys.executable, "-c", "from tracker.geoip.build import main; main()"],
+        [sys.executable, "-P", "-c", "from tracker.geoip.build import main; main()"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None
     assert child.stdout is not None

@@ -3,12 +3,12 @@
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tracker.errors import RequestRefused
-from tracker.registry.calls import SCOPES
+from tracker.registry.calls import SCOPES, UNSET, ChangeAccount, ChangeKey, Unset
 from tracker.registry.links import Actor, text_of
 from tracker.registry.passwords import hash_key, new_key
 from tracker.registry.rules import host_of
@@ -58,9 +58,8 @@ class Accounts:
         holder = self.by_uid(found[0], now)
         if holder is None:
             return None
-        scopes = frozenset(found[1].split())
-        both = scopes if "admin" in holder.scopes else scopes & holder.scopes
-        return Holder(holder.uid, "", both, holder.hosts)
+        scopes = _allowed(found[1].split(), holder.scopes)
+        return Holder(holder.uid, "", scopes, holder.hosts)
 
     def _holder(self, where: str, values: tuple[object, ...], now: int) -> Holder | None:
         found = self._database.execute(
@@ -77,53 +76,81 @@ class Accounts:
         if _UID.fullmatch(uid) is None:
             raise _refused("uid", "must be 1 to 100 letters, digits and . _ @ + -, the first a"
                            " letter or digit")
-        row = (uid, _named(name), password, _scopes(scopes),
-               " ".join(sorted({host_of(host) for host in hosts})), 0, expires, now)
+        row = (uid, _named(name), password, _scopes(scopes), _hosts(hosts), 0, expires, now)
         try:
             self._database.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         except sqlite3.IntegrityError:
             raise RequestRefused(409, "account_exists", f"There is an account {uid} already.",
                                  "uid") from None
-        return self._one(uid)
+        return self._one(uid, now)
 
-    def change(self, uid: str, disabled: bool | None, password: str | None) -> dict[str, Any]:
-        """Switch an account off or on, or set its password (hashed already)."""
-        self._one(uid)
-        if disabled is not None:
-            self._database.execute("UPDATE accounts SET disabled = ? WHERE uid = ?",
-                                   (int(disabled), uid))
-        if password is not None:
-            self._database.execute("UPDATE accounts SET password = ? WHERE uid = ?",
-                                   (password, uid))
-        return self._one(uid)
+    def change(self, wanted: ChangeAccount, password: str | Unset, now: int) -> dict[str, Any]:
+        """Change what is named; `password` is hashed already, "" is none."""
+        self._one(wanted.uid, now)
+        self._set("accounts", "uid", wanted.uid, {
+            "disabled": wanted.disabled if wanted.disabled is UNSET else int(wanted.disabled),
+            "password": password, "expires": wanted.expires,
+            "scopes": wanted.scopes if wanted.scopes is UNSET else _scopes(wanted.scopes),
+            "hosts": wanted.hosts if wanted.hosts is UNSET else _hosts(wanted.hosts),
+            "name": wanted.name if wanted.name is UNSET else _named(wanted.name)})
+        return self._one(wanted.uid, now)
+
+    def drop(self, uid: str, now: int) -> dict[str, Any]:
+        """Delete an account and its keys, and give back what it was."""
+        told = self._one(uid, now)
+        self._database.execute("DELETE FROM keys WHERE uid = ?", (uid,))
+        self._database.execute("DELETE FROM accounts WHERE uid = ?", (uid,))
+        return told
 
     def add_key(self, uid: str, scopes: Iterable[str], name: str, expires: int | None,
                 now: int) -> dict[str, Any]:
         """A new key of an account. The answer holds it, and nothing else ever does."""
-        account = self._one(uid)
+        account = self._one(uid, now)
         given = tuple(scopes) or tuple(account["scopes"])
-        beyond = set(given) - set(account["scopes"])
-        if beyond and "admin" not in account["scopes"]:
-            raise _refused("scopes", f"of a key cannot be more than those of its account, which"
-                           f" has not {min(beyond)}")
+        _hold_within(given, account)
         key, key_id = new_key(), "k" + secrets.token_hex(4)
         self._database.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)",
                                (key_id, hash_key(key), uid, _named(name), _scopes(given), expires,
                                 now))
         return {"id": key_id, "key": key, "uid": uid, "scopes": _scopes(given).split()}
 
+    def change_key(self, wanted: ChangeKey, now: int) -> dict[str, Any]:
+        """Change what is named of a key."""
+        account = self._of_key(wanted.id, now)
+        if wanted.scopes is not UNSET:
+            _hold_within(wanted.scopes, account)
+        self._set("keys", "id", wanted.id, {
+            "scopes": wanted.scopes if wanted.scopes is UNSET else _scopes(wanted.scopes),
+            "name": wanted.name if wanted.name is UNSET else _named(wanted.name),
+            "expires": wanted.expires})
+        keys = self._of_key(wanted.id, now)["keys"]
+        return {"uid": account["uid"], **next(key for key in keys if key["id"] == wanted.id)}
+
     def drop_key(self, key_id: str) -> dict[str, Any]:
         """Take a key away."""
         if self._database.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount == 0:
-            raise RequestRefused(404, "key_not_found", f"There is no key {key_id[:100]}.", "id")
+            raise _no_key(key_id)
         return {"id": key_id}
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self, now: int) -> list[dict[str, Any]]:
         """Every account with its keys, without secrets."""
-        return [self._one(uid) for (uid,) in self._database.execute(
+        return [self._one(uid, now) for (uid,) in self._database.execute(
             "SELECT uid FROM accounts ORDER BY uid").fetchall()]
 
-    def _one(self, uid: str) -> dict[str, Any]:
+    def _set(self, table: str, key: str, value: str, columns: dict[str, object]) -> None:
+        named = {name: new for name, new in columns.items() if new is not UNSET}
+        if named:
+            self._database.execute(
+                f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in named)}"  # noqa: S608 - our own names
+                f" WHERE {key} = ?", (*named.values(), value))
+
+    def _of_key(self, key_id: str, now: int) -> dict[str, Any]:
+        found = self._database.execute("SELECT uid FROM keys WHERE id = ?", (key_id,)).fetchone()
+        if found is None:
+            raise _no_key(key_id)
+        return self._one(found[0], now)
+
+    def _one(self, uid: str, now: int) -> dict[str, Any]:
         found = self._database.execute(
             "SELECT name, password, scopes, hosts, disabled, expires, created FROM accounts"
             " WHERE uid = ?", (uid,)).fetchone()
@@ -135,15 +162,46 @@ class Accounts:
                                       " WHERE uid = ? ORDER BY created, id", (uid,)).fetchall()
         return {
             "uid": uid, "name": name, "password": bool(password), "scopes": scopes.split(),
-            "hosts": hosts.split(), "disabled": bool(disabled), "expires": _text(expires),
+            "hosts": hosts.split(), "disabled": bool(disabled), **_end(expires, now),
             "created_at": text_of(created),
-            "keys": [{"id": key_id, "name": label, "scopes": own.split(), "expires": _text(until),
-                      "created_at": text_of(made)} for key_id, label, own, until, made in keys],
+            "keys": [{"id": key_id, "name": label, **_shares(own.split(), scopes.split()),
+                      **_end(until, now), "created_at": text_of(made)}
+                     for key_id, label, own, until, made in keys],
         }
 
 
-def _text(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else text_of(milliseconds)
+def _allowed(scopes: Iterable[str], account: Collection[str]) -> frozenset[str]:
+    """What a key with `scopes` may while its account has those of `account`."""
+    own = frozenset(scopes)
+    if "admin" in account:
+        return own
+    return frozenset(account) if "admin" in own else own & frozenset(account)
+
+
+def _shares(scopes: Sequence[str], account: Sequence[str]) -> dict[str, list[str]]:
+    """The scopes of a key that hold, and those that its account has not now."""
+    allowed = _allowed(scopes, account)
+    return {"scopes": sorted(allowed), "held_back": [s for s in scopes if s not in allowed]}
+
+
+def _hold_within(scopes: Iterable[str], account: dict[str, Any]) -> None:
+    beyond = set(scopes) - set(account["scopes"])
+    if beyond and "admin" not in account["scopes"]:
+        raise _refused("scopes", f"of a key cannot be more than those of its account, which has"
+                       f" not {min(beyond)[:100]}")
+
+
+def _end(expires: int | None, now: int) -> dict[str, str | bool | None]:
+    return {"expires": None if expires is None else text_of(expires),
+            "expired": expires is not None and expires <= now}
+
+
+def _no_key(key_id: str) -> RequestRefused:
+    return RequestRefused(404, "key_not_found", f"There is no key {key_id[:100]}.", "id")
+
+
+def _hosts(hosts: Iterable[str]) -> str:
+    return " ".join(sorted({host_of(host) for host in hosts}))
 
 
 def _scopes(scopes: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ import msgspec
 SCOPES = ("collect-server", "redirects", "read", "privacy", "admin")
 """What an account or a key may do; `admin` may all."""
 
-ACCOUNT_ACTIONS = ("add", "list", "disable", "enable", "password", "key", "revoke")
+ACCOUNT_ACTIONS = ("add", "list", "change", "password", "disable", "enable", "delete", "key",
+                   "change-key", "revoke")
 """What `tracker account` can do."""
 
 Unset = msgspec.UnsetType
@@ -109,14 +110,24 @@ class AddAccount(msgspec.Struct, frozen=True, tag=True):
 
 
 class ChangeAccount(msgspec.Struct, frozen=True, tag=True):
-    """Switch an account off or on, or give it another password."""
+    """Change what is named of an account; an empty password is none, no hosts are all."""
 
     uid: str
-    disabled: bool | None = None
-    password: str | None = None
+    disabled: bool | Unset = UNSET
+    password: str | Unset = UNSET
+    scopes: tuple[str, ...] | Unset = UNSET
+    hosts: tuple[str, ...] | Unset = UNSET
+    name: str | Unset = UNSET
+    expires: int | Unset | None = UNSET
 
     def __repr__(self) -> str:
         return "ChangeAccount(…)"
+
+
+class DropAccount(msgspec.Struct, frozen=True, tag=True):
+    """Delete an account with its keys; the links that it made stay."""
+
+    uid: str
 
 
 class ListAccounts(msgspec.Struct, frozen=True, tag=True):
@@ -132,6 +143,15 @@ class AddKey(msgspec.Struct, frozen=True, tag=True):
     expires: int | None = None
 
 
+class ChangeKey(msgspec.Struct, frozen=True, tag=True):
+    """Change what is named of a key, within the scopes of its account."""
+
+    id: str
+    scopes: tuple[str, ...] | Unset = UNSET
+    name: str | Unset = UNSET
+    expires: int | Unset | None = UNSET
+
+
 class DropKey(msgspec.Struct, frozen=True, tag=True):
     """Take a key away."""
 
@@ -139,7 +159,7 @@ class DropKey(msgspec.Struct, frozen=True, tag=True):
 
 
 Call = (PutLinks | FindLinks | DropLink | Click | Permit | AddAccount | ChangeAccount
-        | ListAccounts | AddKey | DropKey)
+        | DropAccount | ListAccounts | AddKey | ChangeKey | DropKey)
 
 
 class Asked(msgspec.Struct, frozen=True):

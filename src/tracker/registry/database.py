@@ -44,6 +44,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
         database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version > len(_STEPS):
             raise TrackerError(f"{path} was written by a newer version of Tracker; run that one")

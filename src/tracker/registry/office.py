@@ -19,13 +19,16 @@ from tracker.errors import RequestRefused
 from tracker.places import Places
 from tracker.registry.accounts import Accounts, Holder
 from tracker.registry.calls import (
+    UNSET,
     AddAccount,
     AddKey,
     Asked,
     Call,
     ChangeAccount,
+    ChangeKey,
     Click,
     Credential,
+    DropAccount,
     DropKey,
     DropLink,
     FindLinks,
@@ -33,6 +36,7 @@ from tracker.registry.calls import (
     Permit,
     PutLinks,
     Told,
+    Unset,
 )
 from tracker.registry.database import open_writer, transaction
 from tracker.registry.links import Links, SomeRefused
@@ -120,9 +124,9 @@ class Office:
         if isinstance(call, PutLinks | FindLinks | DropLink):
             holder = _allowed(await self._holder(call.who), _REDIRECTS)
             return await self._written(self._do_links, call, holder)
-        password = ""
-        if isinstance(call, AddAccount | ChangeAccount) and call.password:
-            password = await self._hashed(call.password)
+        password: str | Unset = UNSET
+        if isinstance(call, AddAccount | ChangeAccount):
+            password = await self._hashed(call.password) if call.password else call.password
         return await self._written(self._do_accounts, call, password)
 
     async def _written(self, work: Callable[..., Told], *arguments: object) -> Told:
@@ -140,8 +144,9 @@ class Office:
     def _do_links(self, call: PutLinks | FindLinks | DropLink, holder: Holder) -> Told:
         now = self._now()
         if isinstance(call, FindLinks):
-            return self._find(call, holder)
+            return self._find(call, self._still(call.who, holder, now))
         with transaction(self.database):
+            holder = self._still(call.who, holder, now)
             if isinstance(call, DropLink):
                 value: Any = self._links.drop(call.urlfrom, holder.actor, now)
                 status = 200
@@ -153,10 +158,21 @@ class Office:
         self.mark.move()
         return _told(value, status)
 
+    def _still(self, who: Credential, holder: Holder, now: int) -> Holder:
+        """The same account as it is now: since it was let in it may have been changed or deleted.
+
+        Raises `RequestRefused`.
+        """
+        found = (self._accounts.by_key(who.key, now) if who.key
+                 else self._accounts.by_uid(who.uid, now))
+        if found is None or found.password != holder.password:
+            raise _nobody()
+        return _allowed(found, _REDIRECTS)
+
     def _find(self, call: FindLinks, holder: Holder) -> Told:
         if call.urlfrom:
             return _told(self._links.find(call.urlfrom, holder.actor))
-        most = min(max(call.most, 1), _MOST_LISTED)
+        most = min(max(call.most, 0), _MOST_LISTED)
         return _told(self._links.of_host(host_of(call.host), holder.actor, call.after, most))
 
     def _click(self, call: Click) -> Told:
@@ -167,22 +183,26 @@ class Office:
 
     # Accounts, in the thread of the database; only commands on this machine come here.
 
-    def _do_accounts(self, call: Call, password: str) -> Told:
-        if isinstance(call, ListAccounts):
-            return _told(self._accounts.all())
+    def _do_accounts(self, call: Call, password: str | Unset) -> Told:
         now = self._now()
+        if isinstance(call, ListAccounts):
+            return _told(self._accounts.all(now))
         with transaction(self.database):
             return _told(self._change_accounts(call, password, now), 201)
 
-    def _change_accounts(self, call: Call, password: str, now: int) -> Any:
+    def _change_accounts(self, call: Call, password: str | Unset, now: int) -> Any:
         match call:
             case AddAccount():
-                return self._accounts.add(call.uid, password, call.name, call.scopes, call.hosts,
-                                          call.expires, now)
+                return self._accounts.add(call.uid, password or "", call.name, call.scopes,
+                                          call.hosts, call.expires, now)
             case ChangeAccount():
-                return self._accounts.change(call.uid, call.disabled, password or None)
+                return self._accounts.change(call, password, now)
+            case DropAccount():
+                return self._accounts.drop(call.uid, now)
             case AddKey():
                 return self._accounts.add_key(call.uid, call.scopes, call.name, call.expires, now)
+            case ChangeKey():
+                return self._accounts.change_key(call, now)
             case DropKey():
                 return self._accounts.drop_key(call.id)
             case _:
@@ -202,8 +222,7 @@ class Office:
                                  " or an account and its password.")
         if holder is None:
             self.logins["refused"] += 1
-            raise RequestRefused(401, "not_authenticated",
-                                 "There is no such key, or no such account and password.")
+            raise _nobody()
         self.logins["accepted"] += 1
         return holder
 
@@ -266,6 +285,11 @@ def _tried(stored: str, password: str) -> bool:
     if not right:
         time.sleep(_REST * (time.monotonic() - started))
     return right
+
+
+def _nobody() -> RequestRefused:
+    return RequestRefused(401, "not_authenticated",
+                          "There is no such key, or no such account and password.")
 
 
 def _allowed(holder: Holder, scope: str) -> Holder:

@@ -25,7 +25,8 @@ class Store(Protocol):
         The same batch twice, also after a crash half-way, leaves each row once: the store knows
         the batch by `batch.token(table)` or by its number. Batches come in ascending order.
         Raises `StoreUnavailable` (the same batch will come again) or `BatchRefused` (parts of it
-        will come, as `batch.part(...)`).
+        will come, as `batch.part(...)`; of one row, that row never again). Where every row was
+        refused, a part without rows comes for the batch's own line in `accounting`.
         """
 
     def check(self) -> None:

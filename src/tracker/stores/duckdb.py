@@ -3,27 +3,31 @@
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracker.batch import Batch, Manifest, account_row, events_of, kinds_of
 from tracker.errors import BatchRefused, ExtraMissing, QueryRefused, StoreError, StoreUnavailable
+from tracker.machine import machine_bytes
 from tracker.schema import duckdb as dialect
 from tracker.schema.tables import DERIVED, FED
 from tracker.schema.tables.core import ACCOUNTING, EVENTS
 from tracker.settings import StoreSettings
 from tracker.stores.duckfence import reading, table_functions
+from tracker.stores.duckmemory import CREATE, MEMORY_BYTES, room_for, without_large
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _OPTIONS: dict[str, str | int | bool | float | list[str]] = {
-    # Landing needs no more; what does not fit, as a large sort of a reader's, goes to disk.
     "threads": 1,
-    "memory_limit": "256MB",
+    "memory_limit": f"{MEMORY_BYTES}B",
     "checkpoint_threshold": "64MB",  # at the usual 16 MB, checkpoints cost as much as all else
     "max_temp_directory_size": "4GB",
     "preserve_insertion_order": False,
@@ -35,7 +39,22 @@ _OPTIONS: dict[str, str | int | bool | float | list[str]] = {
 _FENCE = ("SET GLOBAL TimeZone = 'UTC'", "SET enable_external_access = false",
           "SET lock_configuration = true")
 _SOURCE = "batch_rows"
+_END_SECONDS = 5.0  # for queries to end that make way for landing
+_LOOK_SECONDS = 0.05
+_MEMORY = re.compile(r"Out of Memory Error|could not allocate|failed to (?:allocate|pin)")
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+
+class _TooLittleMemory(StoreUnavailable):
+    """The rows did not fit into the memory that was free."""
+
+
+@dataclass(eq=False, slots=True)
+class _Reading:
+    """A query that runs; `ended` is whether it had to make way for landing."""
+
+    cursor: "DuckDBPyConnection"
+    ended: bool = False
 
 
 class DuckStore:
@@ -46,13 +65,23 @@ class DuckStore:
         self._path = directory / f"{settings.context}.duckdb"
         self._connection: DuckDBPyConnection | None = None
         self._functions: frozenset[str] = frozenset()  # the engine's, that make tables
-        self._lock = threading.Lock()  # of the connection's life, not of its use
+        self._life = threading.Condition()  # of the connection and its readers, not of their use
+        self._readings: set[_Reading] = set()
+        self._alone_for = 0  # how many want no reader
 
     def open(self) -> None:
         """Open the file, make what is missing in it; raises `StoreUnavailable`, `ExtraMissing`."""
         self.close()
-        with self._lock, _meanings():
+        with self._life, _meanings():
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                self._connection = self._made()
+            except _TooLittleMemory:
+                _checkpoint_with_more(self._path)
+                self._connection = self._made()
+
+    def _made(self) -> "DuckDBPyConnection":
+        with _meanings():
             connection = _connect(self._path)
             try:
                 with _transaction(connection):
@@ -61,20 +90,75 @@ class DuckStore:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            return connection
 
     def land(self, batch: Batch) -> None:
         """Insert the rows of a batch, or of a part of one, unless they are in."""
-        if self._connection is None:  # let go after a failure
-            self.open()
-        connection = self._connection
-        assert connection is not None
         try:
-            with _meanings(batch.table.num_rows), _transaction(connection):
+            self._write(batch)
+        except _TooLittleMemory as error:
+            if batch.table.num_rows > 1:  # its parts may fit
+                raise BatchRefused(str(error)) from error
+            with self._alone():
+                self._land_alone(batch)
+
+    def _write(self, batch: Batch) -> None:
+        connection = self._opened()
+        try:
+            with _meanings(), _transaction(connection):
                 _land(connection, batch)
         except StoreUnavailable:
             self.close()  # a failed write may have made the open database unusable
             raise
+
+    def _opened(self) -> "DuckDBPyConnection":
+        if self._connection is None:  # let go after a failure
+            self.open()
+        assert self._connection is not None
+        return self._connection
+
+    def _land_alone(self, batch: Batch) -> None:
+        """Land one row with all memory free; it is to blame only if it would fit without its
+        large values."""
+        self.close()
+        _checkpoint_with_more(self._path)  # else what the log alone has takes memory
+        try:
+            self._write(batch)
+        except _TooLittleMemory as error:
+            if self._fits(without_large(batch.table), batch):
+                raise BatchRefused(str(error)) from error
+            raise
+
+    def _fits(self, rows: pa.Table, batch: Batch) -> bool:
+        """Whether there is memory to insert these rows; nothing of them stays."""
+        connection = self._opened()
+        try:
+            with _meanings(), _rolled_back(connection):
+                _insert(connection, replace(batch, table=rows))
+        except _TooLittleMemory:
+            return False
+        finally:
+            self.close()
+        return True
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """End the queries that run and let others wait: all memory is free, and the engine ends
+        with its last connection."""
+        until = time.monotonic() + _END_SECONDS
+        with self._life:
+            self._alone_for += 1
+            while self._readings and time.monotonic() < until:
+                for reading in self._readings:
+                    reading.ended = True
+                    reading.cursor.interrupt()
+                self._life.wait(_LOOK_SECONDS)
+        try:
+            yield
+        finally:
+            with self._life:
+                self._alone_for -= 1
+                self._life.notify_all()
 
     def check(self) -> None:
         """A failed write is told by the transaction it belongs to."""
@@ -86,32 +170,62 @@ class DuckStore:
         `params` fill `$name` in the statement; those it does not name are left out.
         Raises `QueryRefused` for what may not or cannot be run, `StoreUnavailable` when closed.
         """
-        with self._lock:
-            if self._connection is None:
+        with self._life:
+            if not self._life.wait_for(lambda: not self._alone_for, seconds) \
+                    or self._connection is None:
                 raise StoreUnavailable(f"{self.name} is not open")
-            reader = self._connection.cursor()
-        timer = threading.Timer(seconds, reader.interrupt)
+            reading = _Reading(self._connection.cursor())
+            self._readings.add(reading)
+        timer = threading.Timer(seconds, reading.cursor.interrupt)
         timer.start()
         try:
-            return _read(reader, self._functions, sql, params, _Bounds(seconds, result_bytes))
+            return _read(reading.cursor, self._functions, sql, params,
+                         _Bounds(seconds, result_bytes))
+        except QueryRefused:
+            if reading.ended:
+                raise QueryRefused("the query was ended, as landing had to begin anew; ask again"
+                                   ) from None
+            raise
         finally:
             timer.cancel()
-            reader.close()
+            reading.cursor.close()
+            with self._life:
+                self._readings.discard(reading)
+                self._life.notify_all()
 
     def close(self) -> None:
         """Let go of the file, so that another process may have it."""
-        with self._lock:
+        with self._alone(), self._life:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
 
 
-def _connect(path: Path) -> "DuckDBPyConnection":
+def _checkpoint_with_more(path: Path) -> None:
+    """Bring what the log alone has into the file, with as much memory as that takes.
+
+    Raises `StoreUnavailable` where half of the machine's does not do.
+    """
+    most = machine_bytes() // 2
+    memory = min(4 * MEMORY_BYTES, most)
+    while True:
+        try:
+            with _meanings(), contextlib.closing(_connect(path, memory)) as connection:
+                connection.execute("CHECKPOINT")
+                return
+        except _TooLittleMemory:
+            if memory >= most:
+                raise
+            memory = min(2 * memory, most)
+
+
+def _connect(path: Path, memory: int | None = None) -> "DuckDBPyConnection":
     try:
         import duckdb  # noqa: PLC0415 - an extra, and 50 MB
     except ImportError:
         raise ExtraMissing('service "duckdb"', "duckdb") from None
-    connection = duckdb.connect(str(path), config=_OPTIONS)
+    more = {} if memory is None else {"memory_limit": f"{memory}B"}
+    connection = duckdb.connect(str(path), config=_OPTIONS | more)
     for statement in _FENCE:
         connection.execute(statement)
     return connection
@@ -120,6 +234,7 @@ def _connect(path: Path) -> "DuckDBPyConnection":
 def _bring_up_to_date(connection: "DuckDBPyConnection") -> None:
     """Make tables and columns that are missing, and all views anew; nothing is ever dropped."""
     connection.execute(dialect.LANDED)
+    connection.execute(CREATE)
     for table in dialect.stored():
         connection.execute(dialect.create_table(table))
         present = {row[0] for row in connection.execute(
@@ -154,8 +269,10 @@ def _landed(connection: "DuckDBPyConnection", batch: Batch) -> list[tuple[int, i
 
 def _insert(connection: "DuckDBPyConnection", batch: Batch) -> None:
     named = [batch.manifest.sequencer, batch.n]
-    with _source(connection, events_of(batch.table)) as columns:
-        connection.execute(dialect.insert(EVENTS, _SOURCE, columns), named)
+    events = events_of(batch.table)
+    with _source(connection, events) as columns:
+        with room_for(connection, EVENTS.name, events, EVENTS.names):
+            connection.execute(dialect.insert(EVENTS, _SOURCE, columns), named)
         for derived in DERIVED:
             if derived.private:
                 connection.execute(dialect.merge(derived, _SOURCE))
@@ -164,7 +281,9 @@ def _insert(connection: "DuckDBPyConnection", batch: Batch) -> None:
     if feeds:
         with _source(connection, batch.table):
             for fed in feeds:
-                connection.execute(dialect.feed(fed, _SOURCE), named)
+                rows = batch.table.filter(pc.equal(batch.table["kind"], fed.kind))
+                with room_for(connection, fed.table.name, rows, ("extra", *fed.shared)):
+                    connection.execute(dialect.feed(fed, _SOURCE), named)
 
 
 @contextlib.contextmanager
@@ -207,11 +326,18 @@ def _transaction(connection: "DuckDBPyConnection") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _meanings(rows: int = 0) -> Iterator[None]:
-    """What the driver and the disk raise, as what the courier does next.
+def _rolled_back(connection: "DuckDBPyConnection") -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # after some failures there is none left to end
+            connection.rollback()
 
-    `rows` that take too much memory may fit as parts; one row is never to blame for that.
-    """
+
+@contextlib.contextmanager
+def _meanings() -> Iterator[None]:
+    """What the driver and the disk raise, as what is done next."""
     try:
         yield
     except StoreError:
@@ -224,9 +350,10 @@ def _meanings(rows: int = 0) -> Iterator[None]:
         if not isinstance(error, duckdb.Error):
             raise
         message = " ".join(str(error).split())[:300]
-        short = isinstance(error, duckdb.OutOfMemoryException) and rows > 1
-        if short or isinstance(error, duckdb.DataError):
+        if isinstance(error, duckdb.DataError):
             raise BatchRefused(message) from error
+        if _MEMORY.search(message):  # of several kinds: a commit may lack it too
+            raise _TooLittleMemory(message) from error
         raise StoreUnavailable(_with_holder(message)) from error
 
 

@@ -1,8 +1,10 @@
 """The embedded ClickHouse engine: one per process, opened once, shared by its sessions."""
 
 import contextlib
+import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ _FILES = 65_536
 
 _FILE = Path(__file__).with_name("engine.xml")
 """What the engine takes from a file alone: how it compresses, by size of part."""
+
+_MODULES = Path(os.__file__).parent
 
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z_]+)\)\s*(?:\(version|\Z)")
@@ -112,15 +116,27 @@ class Engine:
 
 
 def _connect(address: str) -> Session:
-    from chdb.session import Session as Driver  # noqa: PLC0415 - 250 MB, only where it is used
-
+    open_session = _driver()
     try:
-        open_session: Callable[[str], Session] = Driver  # it ships no types
         return open_session(address)
     except RuntimeError as error:
         raise StoreUnavailable(
             f"the embedded engine does not open {address.partition('?')[0]}: {brief(error)}; is"
             " another process using it?") from error
+
+
+def _driver() -> Callable[[str], Session]:
+    """What opens a session.
+
+    While it is loaded, the driver opens an engine of its own for a moment, which takes any
+    `config.xml` of the folder that the process stands in: broken it ends the process, else it may
+    write files wherever it says. So the process stands among Python's own modules meanwhile.
+    """
+    with contextlib.nullcontext() if "chdb" in sys.modules else contextlib.chdir(_MODULES):
+        from chdb.session import Session as Driver  # noqa: PLC0415 - 250 MB, only where it is used
+
+    opened: Callable[[str], Session] = Driver  # it ships no types
+    return opened
 
 
 def _leave_files_alone(base: Session) -> None:

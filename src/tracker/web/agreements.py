@@ -63,7 +63,7 @@ class Agreements:
 
         Raises `RequestRefused` for names that are too long.
         """
-        if not self._settings.port:
+        if self._settings.port is None:
             raise AgreementsUnavailable("Agreements are read by the query port, which is off:"
                                         " set QueryPort.")
         if len(vid) + len(oid) > MOST_CHARS:

@@ -36,6 +36,7 @@ from tracker.web.health import Health, health
 from tracker.web.links import LinkPages
 from tracker.web.openapi import Description
 from tracker.web.ppi import Ppi
+from tracker.web.rest import methods_at
 from tracker.web.servermessages import ServerPages
 from tracker.web.tracking import Tracking, head_of
 
@@ -44,11 +45,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 COOKIES = ("vid", "sid", "sess", "ref", "xid", "params", "trc", "jwt", "CookieConsent", "ehash")
 """What the tracker and the scripts before it keep in a browser."""
 
-TEXTS = {
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not take this method."),
-}
-
+TEXTS = {404: ("not_found", "There is nothing at this path.")}
 
 READ = ("GET", "POST")
 
@@ -66,6 +63,7 @@ class Overview:
 
     `own` gives this worker's snapshot as it is now; the others come from the files in `run`.
     `workers` is how many there should be, `asked` whether there should be a query process.
+    `starting` says whether all were started just now.
     """
 
     run: Path
@@ -74,6 +72,7 @@ class Overview:
     stores: tuple[str, ...]
     own: Callable[[], EdgeSnapshot]
     asked: bool
+    starting: Callable[[], bool]
 
     def edges(self) -> list[EdgeSnapshot]:
         """All workers, this one as it is now."""
@@ -131,7 +130,7 @@ class Web:
         overview = self._overview
         body = health(overview.edges(), overview.workers, overview.store(), overview.stores,
                       self._clock(), overview.query(), asked=overview.asked,
-                      beside=self._ppi.state())
+                      starting=overview.starting(), beside=self._ppi.state())
         return json_answer(body, 503 if body["status"] == "failing" else 200,
                            self._cors(request))
 
@@ -157,6 +156,12 @@ class Web:
         for name in COOKIES:  # browsers heed the header by HTTPS alone
             answer.headers.append("set-cookie", f"{name}=; Max-Age=0; Path=/; SameSite=Lax")
         return answer
+
+    async def method_refused(self, request: Request, _: Exception) -> Response:
+        """405, with the methods that there are; also for scripts of allowed origins."""
+        allowed = methods_at(request)
+        return error_answer(405, "method_not_allowed", f"This path takes {allowed}.", {
+            "allow": allowed, "cache-control": "no-store", **self._cors(request)})
 
     def _cors(self, request: Request) -> dict[str, str]:
         """What lets scripts of allowed origins read an answer."""
@@ -212,7 +217,8 @@ def application(door: Door, intake: Intake, settings: IntakeSettings, overview: 
               *servers.routes(), description.route()]
     description.write(routes)
     pages = Starlette(routes=routes,
-                      exception_handlers={HTTPException: _refused, Exception: _failed})
+                      exception_handlers={405: web.method_refused, HTTPException: _refused,
+                                          Exception: _failed})
     pages.router.redirect_slashes = False
     rest = pages.router.default
 

@@ -14,6 +14,9 @@ from tracker.metrics import (
 STORE_PROCESS_DOWN = "the store process gives no sign of life: it starts, hangs, or cannot write"
 
 
+Status = Literal["ok", "starting", "degraded", "failing"]
+
+
 class SpoolHealth(TypedDict):
     """How the spools of all workers are together; null is what nobody told yet."""
 
@@ -71,7 +74,7 @@ class Beside(TypedDict, total=False):
 class Health(Beside):
     """How the whole tracker is."""
 
-    status: Literal["ok", "degraded", "failing"]
+    status: Status
     spool: SpoolHealth
     stores: dict[str, StoreHealth]
     queries: NotRequired[QueryHealth]
@@ -80,31 +83,32 @@ class Health(Beside):
 
 def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
            names: Iterable[str], now: float, query: QuerySnapshot | None = None, *,
-           asked: bool = False, beside: Beside | None = None) -> Health:
+           asked: bool = False, starting: bool = False, beside: Beside | None = None) -> Health:
     """The body of `/health`; `workers` (how many), `names` of stores and whether queries are to be
-    `asked` are the configured ones, `now` is in seconds since 1970. `beside` are further parts,
-    each with its `last_error`.
+    `asked` are the configured ones, `now` is in seconds since 1970. `starting` is whether all
+    processes were started just now. `beside` are further parts, each with its `last_error`.
 
     failing: a worker's spool takes nothing, so its clients get 503. degraded: everything sent is
     accepted, but a store, the registry or a process is away, or bytes on disk were damaged.
+    starting: everything sent is accepted, but not all have come yet, and nothing is known to be
+    wrong.
     """
     answering = query is not None and now - query.stamp.written <= STALE_SECONDS
     live = [edge for edge in edges if now - edge.stamp.written <= STALE_SECONDS]
     refusals = sorted({edge.refuses for edge in live if edge.refuses is not None})
-    stores = _stores(store, names, now)
+    stores = _stores(store, names, now, starting=starting)
     parts: Iterable[Any] = (beside or {}).values()
-    status: Literal["ok", "degraded", "failing"]
+    status: Status = "ok"
     if refusals:
         status = "failing"
-    elif len(live) < workers or not all(s["reachable"] for s in stores.values()) \
-            or any(s["suspended"] for s in stores.values()) \
-            or (asked and not answering) or store is None \
-            or store.counts.sequencer.corrupt or store.counts.sequencer.damaged \
-            or store.last_error is not None or store.registry is not None \
+    elif len(live) < len(edges) or (query is not None and not answering) \
+            or any(s["suspended"] or s["last_error"] is not None for s in stores.values()) \
+            or (store is not None and _is_wrong(store)) \
             or any(part["last_error"] is not None for part in parts):
         status = "degraded"
-    else:
-        status = "ok"
+    elif store is None or len(live) < workers or (asked and not answering) \
+            or not all(s["reachable"] for s in stores.values()):
+        status = "starting" if starting else "degraded"
     told: Health = {"status": status, "spool": _spool(live, workers, store, refusals),
                     "stores": stores}
     if asked:
@@ -113,6 +117,13 @@ def health(edges: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | N
     if store is not None and store.registry is not None:
         told["registry"] = {"last_error": store.registry}
     return {**told, **beside} if beside is not None else told
+
+
+def _is_wrong(store: StoreSnapshot) -> bool:
+    """Whether the store process knows of a fault besides those of its stores."""
+    counts = store.counts.sequencer
+    return bool(counts.corrupt or counts.damaged or store.last_error is not None
+                or store.registry is not None)
 
 
 def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | None,
@@ -132,9 +143,9 @@ def _spool(live: Sequence[EdgeSnapshot], workers: int, store: StoreSnapshot | No
     }
 
 
-def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float
+def _stores(store: StoreSnapshot | None, names: Iterable[str], now: float, *, starting: bool
             ) -> dict[str, StoreHealth]:
-    down = store is None or now - store.stamp.written > STALE_SECONDS
+    down = not starting if store is None else now - store.stamp.written > STALE_SECONDS
     found = store.stores if store is not None else {}
     answer: dict[str, StoreHealth] = {}
     for name in names:

@@ -32,12 +32,11 @@ from tracker.web.answers import json_answer, peer_of
 from tracker.web.body import read_body
 from tracker.web.credentials import from_header
 from tracker.web.loads import read_many, read_one
-from tracker.web.rest import REST
+from tracker.web.rest import REST, methods_at
 from tracker.web.tracking import head_of
 
-_METHODS = ("GET", "POST", "PATCH", "DELETE", "OPTIONS")
-_ALLOW = {"redirect": ("GET", "POST", "PATCH", "DELETE"), "redirects": ("GET", "POST"),
-          "qr": ("GET",)}
+_METHODS = {"redirect": ("GET", "POST", "PATCH", "DELETE", "OPTIONS"),
+            "redirects": ("GET", "POST", "OPTIONS"), "qr": ("GET", "OPTIONS")}
 _LISTED = 1_000
 _SCALES = range(1, 41)
 _ALLOW_HEADERS = "content-type, authorization"
@@ -78,7 +77,7 @@ _REDIRECT = (
                   "404 link_not_found", about="Deletes a short URL.", parameters=(_URLFROM,)),
     *(replace(PREFLIGHT, below=way) for way in _WAYS))
 _REDIRECTS = (
-    *_in_all_ways(("POST",), _TAKEN, "400 not_json not_utf8 not_csv empty_batch",
+    *_in_all_ways(("POST",), _TAKEN, "400 not_json not_utf8 not_csv empty_body empty_batch",
                   "413 too_many_links", about="Makes or replaces up to 10,000 short URLs, all or"
                   " none. A line of names stands above CSV.",
                   takes={JSON: list[Wish], "text/csv": str}),
@@ -86,7 +85,7 @@ _REDIRECTS = (
                   "404 not_found", about="Lists the short URLs of a host, which must be named.",
                   parameters=(
                       Parameter("limit", "How many; 1,000 where none is named, at most 10,000.",
-                                {"type": "integer", "minimum": 0, "maximum": 999_999}),
+                                {"type": "integer", "minimum": 1, "maximum": 999_999}),
                       Parameter("after", "The path (`slugfrom`) behind which to begin."))),
     *(replace(PREFLIGHT, below=way) for way in _WAYS))
 _QR = (
@@ -116,8 +115,8 @@ class LinkPages:
     def routes(self) -> list[Route]:
         """Path and handler of each; the docs are held against it."""
         handlers = {"redirect": self.redirect, "redirects": self.redirects, "qr": self.qr}
-        return [Route(f"{self._prefix}{name}{rest}", self._guarded(name, handler),
-                      methods=_METHODS, name=name)
+        return [Route(f"{self._prefix}{name}{rest}", self._guarded(handler),
+                      methods=_METHODS[name], name=name)
                 for name, handler in handlers.items()
                 for rest in ("", REST) if rest == "" or name != "qr"]
 
@@ -147,8 +146,9 @@ class LinkPages:
             who, host = self._who(request, 1)
             query = request.query_params
             most = query.get("limit", str(_LISTED))
-            if not most.isdecimal() or len(most) > 6:
-                raise RequestRefused(400, "link_refused", "`limit` is no number.", "limit")
+            if not most.isdecimal() or len(most) > 6 or int(most) < 1:
+                raise RequestRefused(400, "link_refused", "`limit` must be a number of links, 1 or"
+                                     " more.", "limit")
             told = await self._caller.ask(FindLinks(who, host, after=query.get("after", ""),
                                              most=int(most)))
         return json_answer({"results": msgspec.Raw(told.value)}, told.status)
@@ -196,15 +196,15 @@ class LinkPages:
             raise RequestRefused(404, "not_found", "There is nothing at this path.")
         return who, host
 
-    def _guarded(self, name: str, handler: Callable[[Request], Any]
-                 ) -> Callable[[Request], Any]:
+    def _guarded(self, handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
         """`handler` with its refusals as answers, and what scripts of allowed origins need."""
         @wraps(handler)
         async def guarded(request: Request) -> Response:
             origin = request.headers.get("origin", "").encode("latin-1")
             cors = self._intake.cors(origin)
             try:
-                answer = self._preflight(name, request) or await handler(request)
+                answer = (_preflight(request) if request.method == "OPTIONS"
+                          else await handler(request))
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody reads it
             except RequestRefused as error:
@@ -218,18 +218,12 @@ class LinkPages:
 
         return guarded
 
-    def _preflight(self, name: str, request: Request) -> Response | None:
-        """The answer where a handler need not be asked."""
-        allowed = ", ".join((*_ALLOW[name], "OPTIONS"))
-        if request.method == "OPTIONS":
-            return Response(headers={
-                "allow": allowed, "access-control-allow-methods": allowed,
-                "access-control-allow-headers": _ALLOW_HEADERS, "access-control-max-age": "7200"})
-        if request.method == "HEAD" or request.method in _ALLOW[name]:
-            return None
-        answer = refused(RequestRefused(405, "method_not_allowed", f"This path takes {allowed}."))
-        answer.headers["allow"] = allowed
-        return answer
+
+def _preflight(request: Request) -> Response:
+    allowed = methods_at(request)
+    return Response(headers={
+        "allow": allowed, "access-control-allow-methods": allowed,
+        "access-control-allow-headers": _ALLOW_HEADERS, "access-control-max-age": "7200"})
 
 
 def refused(error: RequestRefused) -> Response:

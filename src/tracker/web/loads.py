@@ -16,15 +16,14 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _BARE: dict[str, Any] = dict.fromkeys(DERIVED, UNSET)
+_EXAMPLE = '{"urlfrom": "https://…", "urlto": "https://…"}'
 _one = msgspec.json.Decoder(Wish).decode
 _many = msgspec.json.Decoder(list[Wish]).decode
 
 
 def read_one(body: bytes) -> Wish:
     """The link that a JSON object asks for; raises `RequestRefused`."""
-    if not body.strip():
-        raise RequestRefused(400, "empty_body", 'Send a JSON object: {"urlfrom": "https://…",'
-                             ' "urlto": "https://…"}.')
+    _hold_content(body, f"a JSON object: {_EXAMPLE}")
     try:
         return _bare(_one(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -33,12 +32,18 @@ def read_one(body: bytes) -> Wish:
 
 def read_many(body: bytes, content_type: str) -> list[Wish]:
     """The links of a JSON array, or of CSV with a line of names; raises `RequestRefused`."""
+    _hold_content(body, f"a JSON array of links: [{_EXAMPLE}], or CSV with a line of names on top")
     if content_type.partition(";")[0].strip().lower() == "text/csv":
         return _read_csv(body)
     try:
         return [*map(_bare, _many(body))]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explained(error) from None
+
+
+def _hold_content(body: bytes, wanted: str) -> None:
+    if not body.strip():
+        raise RequestRefused(400, "empty_body", f"The body is empty; send {wanted}.")
 
 
 def _bare(wish: Wish) -> Wish:

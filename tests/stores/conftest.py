@@ -1,0 +1,3 @@
+from harness.kept import kept
+
+__all__ = ["kept"]
