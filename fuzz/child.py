@@ -23,7 +23,7 @@ def rss_mib() -> int:
 
 
 class Stopwatch:
-    """Says on stderr how many seconds of CPU time the slowest input took, whenever it is another."""
+    """Says on stderr what CPU time the slowest input took, in seconds, whenever it is another."""
 
     def __init__(self, check: Check) -> None:
         self._check = check

@@ -18,6 +18,7 @@ from harness.batches import NOON, make_batch
 from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
 from tracker.stores.chdb import ChdbStore
 from tracker.stores.engine import Engine
+from tracker.stores.parts import Parts
 
 CHILD = Path(__file__).with_name("landing_child.py")
 BATCHES = 3
@@ -245,6 +246,27 @@ def test_so_is_one_of_whose_files_one_lacks_bytes(engine: Engine, name: str) -> 
 
     with pytest.raises(StoreDamaged, match="schema_migrations"):
         store.check()
+
+
+def test_a_part_is_whole_however_long_the_names_of_its_files_are(
+    engine: Engine, tmp_path: Path,
+) -> None:
+    """They hold keys that clients have chosen, and the types of their values."""
+    store = ChdbStore("chdb", engine, "long_names")
+    store.open()
+    store.rows("ALTER TABLE long_names.events MODIFY SETTING min_bytes_for_wide_part = 0")
+    params = json.dumps({"payments": [{"amt": 1.5, "id": "a"}], "k" * 200: 1})
+    for n in (1, 2, 3):
+        store.land(make_batch(tmp_path, n, [{"vid": "v", "params": params}]))
+        store.rows("OPTIMIZE TABLE long_names.events FINAL")
+    store.check()
+
+    parts = Parts(store.rows, "long_names")
+    listed = [part for part in parts._listed("") if part.table == "events"]
+    assert [False] == [part.is_short for part in listed]
+    assert [listed[0].path / "data.packed"] == [*listed[0].path.iterdir()]
+    os.truncate(listed[0].path / "data.packed", (listed[0].path / "data.packed").stat().st_size - 1)
+    assert listed[0].is_short
 
 
 CUT = """

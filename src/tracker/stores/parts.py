@@ -5,22 +5,23 @@ merged one, and the engine says nothing. At a start it sets aside what it cannot
 which only the end is missing it takes for whole, and deletes what that was merged of.
 """
 
+import os
 import struct
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 
 from tracker.durable import Files
+from tracker.errors import StoreError
 from tracker.schema import clickhouse
 
 _LATELY_SECONDS = clickhouse.KEPT_SECONDS
 """So long what a part was merged of stays."""
 
 _PACKED = "data.packed"
-_INDEX_BYTES = 1 << 20  # more than the names of all files of a part take
 _INDEX_VERSION = 0
 _INDEX_HEAD = struct.Struct("<BQ")
 _INDEX_ENTRY = struct.Struct("<QQ")
@@ -38,19 +39,21 @@ Rows = Callable[[str], list[dict[str, object]]]
 class Part(NamedTuple):
     """An active part of a table; `size` is that of its data as the engine believes it to be."""
 
+    database: str
     table: str
     name: str
     path: Path
     size: int
 
     @property
-    def is_cut_off(self) -> bool:
+    def is_short(self) -> bool:
         """Whether its files lack bytes; not when it has just gone."""
         try:
-            sizes = {file.name: file.stat().st_size for file in self.path.iterdir()}
+            with os.scandir(self.path) as files:
+                sizes = {file.name: file.stat().st_size for file in files}
             if sizes.keys() == {_PACKED}:
                 with (self.path / _PACKED).open("rb") as file:
-                    wanted = _packed_size(file.read(_INDEX_BYTES))
+                    wanted = _packed_size(file)
                 return sizes[_PACKED] < max(wanted, self.size)
         except FileNotFoundError:
             return False
@@ -58,24 +61,35 @@ class Part(NamedTuple):
         return 0 in beside or sum(sizes.values()) < self.size
 
 
-def _packed_size(start: bytes) -> int:
+def _packed_size(file: BinaryIO) -> int:
     """How long a packed part must be, by the index that it begins with; 0 if none can tell.
 
-    A version, the number of files, and of each its name behind the length, its place and size.
+    The index is a version, the number of files, and of each its name behind the length, its place
+    and size.
     """
     try:
-        version, files = _INDEX_HEAD.unpack_from(start)
+        version, files = _INDEX_HEAD.unpack(file.read(_INDEX_HEAD.size))
         if version != _INDEX_VERSION:
             return 0
-        at = end = _INDEX_HEAD.size
+        end = 0
         for _ in range(files):
-            at += 1 + start[at]
-            place, size = _INDEX_ENTRY.unpack_from(start, at)
-            at += _INDEX_ENTRY.size
+            file.seek(_number(file), os.SEEK_CUR)
+            place, size = _INDEX_ENTRY.unpack(file.read(_INDEX_ENTRY.size))
             end = max(end, place + size)
     except (struct.error, IndexError):  # the index itself is cut off
         return sys.maxsize
     return end
+
+
+def _number(file: BinaryIO) -> int:
+    """A length as the engine writes it: seven bits to a byte, the lowest first."""
+    found = shift = 0
+    while True:
+        byte = file.read(1)[0]
+        found |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return found
+        shift += 7
 
 
 class Parts:
@@ -96,16 +110,26 @@ class Parts:
 
     def _among(self, when: str) -> set[Part]:
         parts = self._listed(when)
-        short = {part for part in parts if part.path not in self._whole and part.is_cut_off}
+        short = {part for part in parts if part.path not in self._whole and part.is_short}
+        if short:  # one may have gone while its files were looked at; and the engine must agree
+            short = {part for part in short & self._listed(when) if not self._is_whole(part)}
         self._whole = {part.path for part in parts - short}
-        if short:  # one may have gone while its files were looked at
-            short = {part for part in short & self._listed(when) if part.is_cut_off}
         return short
 
+    def _is_whole(self, part: Part) -> bool:
+        """Whether the engine can read all of a part."""
+        try:
+            (found,) = self._rows(
+                f"CHECK TABLE {clickhouse.quoted(part.database)}.{clickhouse.quoted(part.table)}"
+                f" PART {clickhouse.text(part.name)} SETTINGS check_query_single_value_result = 0")
+        except (RuntimeError, StoreError):
+            return False
+        return bool(found["is_passed"])
+
     def _listed(self, when: str) -> set[Part]:
-        return {Part(str(row["table"]), str(row["name"]), Path(str(row["path"])),
-                     int(str(row["bytes"])))
-                for row in self._rows("SELECT table, name, path, bytes_on_disk AS bytes"
+        return {Part(str(row["database"]), str(row["table"]), str(row["name"]),
+                     Path(str(row["path"])), int(str(row["bytes"])))
+                for row in self._rows("SELECT database, table, name, path, bytes_on_disk AS bytes"
                                       f" FROM system.parts WHERE active{self._where}{when}")}
 
 
