@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from tracker.errors import StoreUnavailable
-from tracker.stores.parts import Parts, set_aside
+from tracker.stores.parts import Parts, named, set_aside
 
 _TAKEN = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
 
@@ -22,6 +22,9 @@ _FILES = 65_536
 
 _FILE = Path(__file__).with_name("engine.xml")
 """What the engine takes from a file alone: how it compresses, by size of part."""
+
+_STARTS = 5
+"""So often the engine is started anew when a merge that begins at once is cut off too."""
 
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z_]+)\)\s*(?:\(version|\Z)")
@@ -118,11 +121,12 @@ class Engine:
 
         That comes before the engine deletes what they were merged of.
         """
-        while True:
+        own = self.directory.resolve()
+        for _ in range(_STARTS):
             base = self._session(self._settings)
             try:
                 short = [part for part in Parts(partial(rows_of, base)).cut_off()
-                         if part.path.is_relative_to(self.directory.absolute())]
+                         if part.path.resolve().is_relative_to(own)]
             except BaseException:
                 base.close()
                 raise
@@ -131,6 +135,8 @@ class Engine:
             base.close()
             for part in short:
                 set_aside(part)
+        raise StoreUnavailable(f"parts are cut off again and again: {named(short)}; is the disk"
+                               " full?")
 
     def _session(self, settings: Mapping[str, object]) -> Session:
         options = "&".join(f"{name}={quote(str(value))}" for name, value in settings.items())
