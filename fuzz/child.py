@@ -2,13 +2,14 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["tracker", "ipaddress", "urllib.parse"]):
     from fuzz import seeds
-    from fuzz.target import GROWTH_MIB
+    from fuzz.target import GROWTH_MIB, Check
     from fuzz.targets import TARGETS
 
 HANG_SECONDS = 20
@@ -19,6 +20,23 @@ def rss_mib() -> int:
     """How large this process is."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+class Stopwatch:
+    """Says on stderr what CPU time the slowest input took, in seconds, whenever it is another."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._slowest = 0.0
+
+    def run(self, data: bytes) -> None:
+        """Check one input."""
+        began = time.process_time()
+        self._check(data)
+        took = time.process_time() - began
+        if took > self._slowest:
+            self._slowest = took
+            print(f"slowest: {took:.4f}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -35,7 +53,7 @@ def main() -> None:
     atheris.Setup(
         [sys.argv[0], f"-max_len={target.most}", f"-timeout={HANG_SECONDS}", f"-dict={words}",
          f"-rss_limit_mb={rss_mib() + GROWTH_MIB}", "-print_final_stats=1", *options, str(folder)],
-        target.run)
+        Stopwatch(target.run).run)
     atheris.Fuzz()
 
 

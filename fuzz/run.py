@@ -29,6 +29,7 @@ ROUND = 200_000
 """Inputs of one process: what counts its ways through the code takes memory with each."""
 
 _STAT = re.compile(r"stat::(\w+): +(\d+)")
+_SLOWEST = re.compile(r"^slowest: ([0-9.]+)$", re.MULTILINE)
 _TRACE = 25
 
 
@@ -49,15 +50,17 @@ class Result:
 
     name: str
     inputs: int
-    per_second: int
+    seconds: float
+    slowest: float
     mib: int
     finding: str
 
     def line(self) -> str:
-        """It in a table."""
+        """It in a table: inputs, all seconds, the slowest input, the largest process."""
         found = "FINDING" if self.finding else "none"
-        return (f"{self.name:10} {self.inputs:>11,} {self.per_second:>9,}/s {self.mib:>6} MiB"
-                f"  {found}")
+        return (f"{self.name:15} {self.inputs:>11,} {self.seconds:>7,.0f} s"
+                f" {self.inputs / max(self.seconds, 1):>7,.0f}/s {self.slowest * 1000:>6,.1f} ms"
+                f" {self.mib:>6} MiB  {found}")
 
 
 def main() -> int:
@@ -65,9 +68,9 @@ def main() -> int:
     options = _options()
     if options.list:
         for target in TARGETS:
-            print(f"{target.name:10} {target.holds}")
+            print(f"{target.name:15} {target.holds}")
         for live in LIVE:
-            print(f"{live.name:10} {live.holds}")
+            print(f"{live.name:15} {live.holds}")
         return 0
     chosen = [target for target in TARGETS if not options.names or target.name in options.names]
     (FOLDER / "findings").mkdir(parents=True, exist_ok=True)
@@ -120,7 +123,7 @@ def _plan(options: argparse.Namespace, targets: int) -> Plan:
 def _run(target: Target, plan: Plan) -> Result:
     """Fuzz one target, round by round, each in a process of its own."""
     began = time.monotonic()
-    inputs, seconds, mib, finding = 0, 0.0, 0, ""
+    inputs, seconds, slowest, mib, finding = 0, 0.0, 0.0, 0, ""
     while not finding:
         left = plan.seconds - (time.monotonic() - began)
         runs = min(ROUND, (plan.runs or math.inf) - inputs)
@@ -131,9 +134,10 @@ def _run(target: Target, plan: Plan) -> Result:
         stats = dict(_STAT.findall(text))
         inputs += int(stats.get("number_of_executed_units", 0))
         seconds += time.monotonic() - started
+        slowest = max([slowest, *map(float, _SLOWEST.findall(text))])
         mib = max(mib, int(stats.get("peak_rss_mb", 0)))
         finding = "" if status == 0 else _reason(text, status)
-    return Result(target.name, inputs, round(inputs / max(seconds, 1)), mib, finding)
+    return Result(target.name, inputs, seconds, slowest, mib, finding)
 
 
 def _round(target: Target, runs: int, seconds: float, seed: int | None) -> tuple[int, str]:
@@ -151,7 +155,7 @@ def _round(target: Target, runs: int, seconds: float, seed: int | None) -> tuple
 def _reason(text: str, status: int) -> str:
     """The end of what a child said, less libFuzzer's own lines."""
     lines = [line for line in text.splitlines()
-             if not line.startswith(("INFO", "stat::", "#", '"', "MS:"))]
+             if not line.startswith(("INFO", "stat::", "slowest: ", "#", '"', "MS:"))]
     return f"exit {status}\n" + "\n".join(lines[-_TRACE:])
 
 

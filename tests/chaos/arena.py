@@ -1,6 +1,7 @@
 """A tracker to be hurt, and all that is needed to hurt it and to let it recover."""
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -8,7 +9,9 @@ import resource
 import signal
 import subprocess
 import time
+import urllib.error
 from pathlib import Path
+from typing import Any
 
 from chaos.disk import Disk
 from chaos.layer.faultlayer import VARIABLE, Control
@@ -18,11 +21,32 @@ LAYER = Path(__file__).parent / "layer"
 STORES = ("chdb", "duckdb")
 READY_SECONDS = 150.0
 """A process that hangs is killed by the supervisor after 60 seconds of silence."""
+TRIES = 20
+REFUSED_BELOW = 500  # of statuses: what is wrong with the query
 _LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
 
 
 class Broken(Exception):
     """What must not happen; the message says what did."""
+
+
+class Hurt(TrackerProcess):
+    """Asks again, for some seconds, what cannot be answered now: processes may still start anew.
+
+    They do so by themselves when parts were damaged.
+    """
+
+    def _ask(self, query: str, more: dict[str, str]) -> list[dict[str, Any]]:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return super()._ask(query, more)
+            except (OSError, http.client.HTTPException, AssertionError) as failure:
+                answer = failure.__cause__
+                final = isinstance(answer, urllib.error.HTTPError) and answer.code < REFUSED_BELOW
+                if final or not tries_left:
+                    raise
+            time.sleep(1)
+        raise AssertionError(query)
 
 
 class Arena:
@@ -35,7 +59,7 @@ class Arena:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.tracker = TrackerProcess(
+        self.tracker = Hurt(
             folder, Workers=2, Notify=[{"Service": name} for name in STORES],
             Spool={"SegmentBytes": 1 << 20, "Bytes": 192 << 20}, StopSeconds=20)
         self.disk = Disk.mounted(self.tracker.data, folder / "disk")

@@ -20,7 +20,7 @@ from tracker.spool.segment import (
     seed_of,
 )
 
-_MARK = re.compile(rb'"k": ?"([0-9a-f]{16})"')
+_MARK = re.compile(rb'(?:"k": ?"|/k/)([0-9a-f]{16})')
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,10 @@ def test_the_verdict_sees_what_is_lost_or_never_was_sent_and_damage_is_named(
             verdict.judge("two", [Sent({*known, "f" * 16})])
         with pytest.raises(Broken, match=f"1 events there and never sent: {known[0]}"):
             verdict.judge("two", [Sent({*known[1:]})])
+        payments = sorted(more.payments)
+        assert payments
+        with pytest.raises(Broken, match=f"line items there and never sent: {payments[0]}-0"):
+            verdict.judge("two", [replace(more, payments={*payments[1:]})])
         with pytest.raises(Broken, match="events landed"):  # the sum of all: `two` is not in it
             verdict.judge("nothing", [Sent()])
 

@@ -1,9 +1,10 @@
 """What must hold once all faults are over: each event exactly once, in every store and table."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from chaos.arena import STORES, Arena, Broken
-from harness.load import Sent
+from harness.load import Sent, items_of
 from harness.process import eventually
 from tracker.schema.table import Derived, Keep
 from tracker.schema.tables import DERIVED
@@ -19,6 +20,7 @@ class Verdict:
         self._arena = arena
         self._tracker = arena.tracker
         self.total = 0
+        self.cents = 0
 
     def judge(self, name: str, sent: list[Sent]) -> int:
         """Compare the stores with what the clients of a round know; `name` is that of its events.
@@ -41,6 +43,7 @@ class Verdict:
             _expect(store, "there and never sent", invented)
         first, second = (set(found[store]) for store in STORES)
         _expect(" and ".join(STORES), "not in both", first ^ second)
+        self._check_payments(name, first & set().union(*(one.payments for one in sent)))
         self._check_sums(len(first))
         return len(first)
 
@@ -76,6 +79,22 @@ class Verdict:
                                 f" WHERE ename = '{name}' GROUP BY 1")
         return {str(row["k"]): int(str(row["n"])) for row in rows}
 
+    def _check_payments(self, name: str, payments: set[str]) -> None:
+        """Each line item of these payments is there once, with its amount."""
+        expected = {item: amount for mark in payments for item, amount in items_of(mark).items()}
+        self.cents += int(sum(expected.values()) * 100)
+        for store in STORES:
+            rows = self._ask(
+                store, "SELECT id, count(*) AS n, CAST(sum(revenue) AS VARCHAR) AS paid"
+                       f" FROM {{db}}payments WHERE org = '{name}' GROUP BY id")
+            found = {str(row["id"]): (int(str(row["n"])), Decimal(str(row["paid"])))
+                     for row in rows}
+            _expect(store, "lost", expected.keys() - found.keys(), "line items")
+            _expect(store, "there and never sent", found.keys() - expected.keys(), "line items")
+            _expect(store, "not there once, as they were sent",
+                    (item for item, amount in expected.items() if found[item] != (1, amount)),
+                    "line items")
+
     def _check_sums(self, new: int) -> None:
         """Events, what is derived from them and the account agree, in every store."""
         self.total += new
@@ -87,9 +106,14 @@ class Verdict:
                        "landed by the account": self._value(
                            store, "SELECT sum(landed) FROM {db}accounting")}
             expected |= dict.fromkeys(counted, self.total)
+            expected["cents in ltv"] = self.cents
+            counted["cents in ltv"] = self._value(
+                store, "SELECT coalesce(CAST(sum(revenue) * 100 AS BIGINT), 0) FROM {db}ltv")
             counted["accepted - landed - duplicates - filtered - quarantined"] = self._value(
                 store, "SELECT sum(accepted) - sum(landed) - sum(duplicates) - sum(filtered)"
                        " - sum(quarantined) FROM {db}accounting")
+            counted["second rows of one batch"] = self._value(
+                store, "SELECT count(*) - count(DISTINCT batch) FROM {db}accounting")
             counted["dead letters"] = self._value(
                 store, "SELECT sum(quarantined) FROM {db}accounting")
             for derived in (derived for derived in DERIVED if derived.source == "events"):
@@ -122,8 +146,9 @@ def differences(derived: Derived) -> str:
             f" + (SELECT count(*) FROM ({other} EXCEPT {one}) AS b) AS n")
 
 
-def _expect(where: str, what: str, marks: Iterable[str]) -> None:
+def _expect(where: str, what: str, marks: Iterable[str], of: str = "events") -> None:
+    """No event, or other thing, is known of which this would have to be said."""
     named = sorted(marks)
     if named:
         shown = ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")
-        raise Broken(f"{where}: {len(named)} events {what}: {shown}")
+        raise Broken(f"{where}: {len(named)} {of} {what}: {shown}")

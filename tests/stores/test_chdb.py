@@ -18,6 +18,7 @@ from harness.batches import NOON, make_batch
 from tracker.errors import BatchRefused, StoreDamaged, StoreUnavailable
 from tracker.stores.chdb import ChdbStore
 from tracker.stores.engine import Engine
+from tracker.stores.parts import Parts
 
 CHILD = Path(__file__).with_name("landing_child.py")
 BATCHES = 3
@@ -218,18 +219,122 @@ def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: s
     assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
 
 
+@pytest.mark.parametrize("bytes_left", [0, 5, 100, -1])
 def test_a_part_that_a_full_disk_left_without_its_bytes_is_found(
-    store: ChdbStore, tmp_path: Path,
+    store: ChdbStore, tmp_path: Path, bytes_left: int,
 ) -> None:
-    """The engine says nothing when a merge cannot write, and puts the empty part in place."""
+    """The engine says nothing when it cannot write, and puts what there is in place."""
     store.land(make_batch(tmp_path, 1, EVERYWHERE))
-    store.check()
-    (part,) = store.rows("SELECT path FROM system.parts WHERE active AND table = 'accounting'"
+    store.rows(f"OPTIMIZE TABLE {store.database}.hosts FINAL")
+    (part,) = store.rows("SELECT path FROM system.parts WHERE active AND table = 'hosts'"
                          f" AND database = '{store.database}'")
-    os.truncate(Path(str(part["path"]), "data.packed"), 0)
+    data = Path(str(part["path"]), "data.packed")
+    os.truncate(data, bytes_left % data.stat().st_size)
 
-    with pytest.raises(StoreDamaged, match="accounting"):
+    with pytest.raises(StoreDamaged, match="hosts"):
         store.check()
+
+
+@pytest.mark.parametrize("name", ["data.bin", "columns.txt"])
+def test_so_is_one_of_whose_files_one_lacks_bytes(engine: Engine, name: str) -> None:
+    store = ChdbStore("chdb", engine, f"lacks_{name[:4]}")
+    store.open()
+    (part,) = store.rows("SELECT path FROM system.parts WHERE active AND level = 0 AND database ="
+                         f" '{store.database}' AND table = 'schema_migrations' LIMIT 1")
+    file = Path(str(part["path"]), name)
+    os.truncate(file, file.stat().st_size - 1 if name == "data.bin" else 0)
+
+    with pytest.raises(StoreDamaged, match="schema_migrations"):
+        store.check()
+
+
+def test_a_part_is_whole_however_long_the_names_of_its_files_are(
+    engine: Engine, tmp_path: Path,
+) -> None:
+    """They hold keys that clients have chosen, and the types of their values."""
+    store = ChdbStore("chdb", engine, "long_names")
+    store.open()
+    store.rows("ALTER TABLE long_names.events MODIFY SETTING min_bytes_for_wide_part = 0")
+    params = json.dumps({"payments": [{"amt": 1.5, "id": "a"}], "k" * 200: 1})
+    for n in (1, 2, 3):
+        store.land(make_batch(tmp_path, n, [{"vid": "v", "params": params}]))
+        store.rows("OPTIMIZE TABLE long_names.events FINAL")
+    store.check()
+
+    parts = Parts(store.rows, "long_names")
+    listed = [part for part in parts._listed("") if part.table == "events"]
+    assert [False] == [part.is_short for part in listed]
+    assert [listed[0].path / "data.packed"] == [*listed[0].path.iterdir()]
+    os.truncate(listed[0].path / "data.packed", (listed[0].path / "data.packed").stat().st_size - 1)
+    assert listed[0].is_short
+
+
+CUT = """
+import os, sys
+from pathlib import Path
+from tracker.stores.chdb import ChdbStore
+from tracker.stores.engine import Engine
+engine = Engine(Path(sys.argv[1]))
+store = ChdbStore("chdb", engine)
+store.open()
+store.rows("OPTIMIZE TABLE sfpla.events FINAL")
+parts = store.rows("SELECT path FROM system.parts WHERE active AND table = 'events'")
+store.close()
+engine.close()
+for part in parts:
+    data = Path(str(part["path"]), "data.packed")
+    os.truncate(data, data.stat().st_size * 2 // 3)
+"""
+
+
+def test_a_merged_part_that_a_full_disk_cut_off_gives_way_to_those_it_was_made_of(
+    tmp_path: Path,
+) -> None:
+    """The engine opens it, as its end alone is missing, and would delete the others."""
+    for n in (1, 2):
+        make_batch(tmp_path, n, EVERYWHERE)
+    _run(CHILD, tmp_path, "1")
+    whole = json.loads(_run("-c", COUNT, tmp_path / "db"))
+
+    _run("-c", CUT, tmp_path / "db")
+
+    said = _run("-c", COUNT, tmp_path / "db").splitlines()
+    assert whole == json.loads(said[-1])
+    assert 3 == sum("is set aside" in line and "table=events" in line for line in said)
+    assert 3 == len([*(tmp_path / "db").rglob("detached/broken_*")])
+
+
+class CutOff(ChdbStore):
+    """A store whose disk is full for a moment: an insert is cut off, and nothing says so."""
+
+    table = ""
+
+    def rows(self, query: str) -> list[dict[str, object]]:
+        found = super().rows(query)
+        if self.table and query.startswith(f"INSERT INTO {self.database}.{self.table} "):
+            parts = super().rows("SELECT path FROM system.parts WHERE active"
+                                 f" AND database = '{self.database}' AND table = '{self.table}'"
+                                 " ORDER BY min_block_number DESC LIMIT 1")
+            data = Path(str(parts[0]["path"]), "data.packed")
+            os.truncate(data, data.stat().st_size - 1)
+            self.table = ""
+        return found
+
+
+@pytest.mark.parametrize("sure", [True, False])
+@pytest.mark.parametrize("table", ["events", "emails", "payments", "accounting"])
+def test_a_batch_of_which_a_part_was_cut_off_has_not_landed(
+    engine: Engine, tmp_path: Path, table: str, sure: bool,
+) -> None:
+    """It must come again, as soon as the engine has set that part aside."""
+    store = CutOff("chdb", engine, f"cut_{table}_{sure}")
+    store.open()
+    if sure:
+        store.land(make_batch(tmp_path, 1, EVERYWHERE))
+    store.table = table
+
+    with pytest.raises(StoreDamaged, match=f"fewer bytes.* of {table}|Cannot read"):
+        store.land(make_batch(tmp_path, 2, EVERYWHERE))
 
 
 def test_what_is_inserted_is_compressed_quickly_and_what_is_merged_well(store: ChdbStore) -> None:

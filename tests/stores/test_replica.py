@@ -1,5 +1,6 @@
 """A second engine, in a process of its own, reads the tables while they are written."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ for line in sys.stdin:
             rows = iter(slow.send_query(sql.removeprefix("HOLD "), "TSVRaw"))
             first = len(next(rows).bytes().split())
             print("held", flush=True)
+            continue
+        if sql == "CHANGED":
+            print(replica.changed(), flush=True)
             continue
         if sql == "REST":
             print(first + sum(len((row.bytes() or b"").split()) for row in rows), flush=True)
@@ -93,11 +97,16 @@ def child(script: str, *arguments: Path) -> Iterator[Child]:
     try:
         yield made
     finally:
-        made.process.kill()
-        made.process.wait()
-        for pipe in (made.process.stdin, made.process.stdout):
-            if pipe is not None:
-                pipe.close()
+        end(made)
+
+
+def end(made: Child) -> None:
+    """Kill it."""
+    made.process.kill()
+    made.process.wait()
+    for pipe in (made.process.stdin, made.process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 @pytest.fixture
@@ -137,6 +146,30 @@ def test_a_query_that_runs_outlives_merges_and_new_rows(both: tuple[Child, Child
 
     assert "30" == reader.ask("SELECT count() FROM sfpla.events")
     assert "20" == reader.ask("REST")
+
+
+def test_readers_know_when_a_damaged_part_was_set_aside(
+    both: tuple[Child, Child], tmp_path: Path,
+) -> None:
+    """One that has seen it would go on to look for it."""
+    writer, reader = both
+    writer.ask("land")
+    writer.ask("land")
+    writer.ask("OPTIMIZE TABLE sfpla.events FINAL")
+    assert "20" == reader.ask("SELECT count() FROM sfpla.events")
+    merged = max((tmp_path / "chdb" / "store").rglob("*_1_2_2/data.packed"),
+                 key=lambda path: path.stat().st_size)
+    end(writer)
+
+    with child(WRITER, tmp_path) as next_writer:
+        next_writer.ask("SELECT 1")
+        assert "False" == reader.ask("CHANGED")
+    os.truncate(merged, merged.stat().st_size // 2)
+    with child(WRITER, tmp_path) as next_writer, \
+            child(READER, tmp_path / "chdb", tmp_path / "tables", tmp_path / "new") as next_reader:
+        next_writer.ask("SELECT 1")
+        assert "True" == reader.ask("CHANGED")
+        assert "20" == next_reader.ask("SELECT count() FROM sfpla.events FINAL")
 
 
 def test_readers_change_nothing_of_what_they_read(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
 import pyarrow.compute as pc
 
 from tracker.batch import Batch, Manifest, account_row, kinds_of
@@ -14,8 +13,9 @@ from tracker.schema import clickhouse, migrations
 from tracker.schema.table import Derived, Fed
 from tracker.schema.tables import DERIVED, FED
 from tracker.schema.tables.core import BATCH
-from tracker.stores.engine import Engine, Session, brief, code_name
-from tracker.stores.mending import check_parts, has_rows, mend, mend_account, mend_fed
+from tracker.stores.engine import Engine, Session, brief, code_name, rows_of
+from tracker.stores.mending import has_rows, mend, mend_account, mend_fed
+from tracker.stores.parts import Parts, named
 from tracker.stores.replica import publish
 
 _ONE_BLOCK = 1 << 20  # rows; far above any batch, so that an insert is one block everywhere
@@ -77,6 +77,7 @@ class ChdbStore:
         self.database = database
         self._told = told
         self._session: Session = None
+        self._parts = Parts(self.rows, database)
         self._is_sure = False  # that no earlier try left a batch half landed
 
     def open(self) -> None:
@@ -107,12 +108,14 @@ class ChdbStore:
             if fed.kind in kinds:
                 self._feed(fed, batch, sure=sure)
         self._insert_account(batch.manifest, sure=sure)
+        self.check()  # the engine does not say when the disk was full
         self._is_sure = True
 
     def check(self) -> None:
         """Look at the parts that were made lately; raises `StoreDamaged`."""
-        if self._session is not None:
-            check_parts(self)
+        if self._session is not None and (short := self._parts.lately_cut_off()):
+            raise StoreDamaged(f"parts have fewer bytes than they should: {named(short)};"
+                               " a full disk may have cut them off")
 
     def close(self) -> None:
         """End the session; the engine goes on for its readers."""
@@ -129,11 +132,9 @@ class ChdbStore:
         if self._session is None:
             raise StoreUnavailable(f"{self.name} is closed")
         try:
-            result = self._session.query(query, "JSONEachRow")
+            return rows_of(self._session, query)
         except RuntimeError as error:
             raise _meaning(error) from error
-        lines = (result.bytes() or b"").splitlines()
-        return [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
 
     def _insert_events(self, batch: Batch, events: str) -> None:
         names = clickhouse.event_names()

@@ -7,11 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from tracker.errors import StoreUnavailable
+from tracker.stores.parts import Parts, named, set_aside
 
 _TAKEN = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP)
 
@@ -22,6 +26,9 @@ _FILE = Path(__file__).with_name("engine.xml")
 """What the engine takes from a file alone: how it compresses, by size of part."""
 
 _MODULES = Path(os.__file__).parent
+
+_STARTS = 5
+"""So often the engine is started anew when a merge that begins at once is cut off too."""
 
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z_]+)\)\s*(?:\(version|\Z)")
@@ -82,14 +89,17 @@ class Engine:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Start the engine, or do nothing where it runs; raises `StoreUnavailable`."""
+        """Start the engine, or do nothing where it runs.
+
+        Parts that a full disk has cut off are set aside. Raises `StoreUnavailable`, `OSError`.
+        """
         with self._lock:
             if self._base is not None:
                 return
             self.directory.mkdir(parents=True, exist_ok=True)
             _allow_files()
             with _own_handlers():
-                base = self._session(self._settings)
+                base = self._started()
             _leave_files_alone(base)
             self._base = base
 
@@ -110,9 +120,38 @@ class Engine:
                 self._base.close()
                 self._base = None
 
+    def _started(self) -> Session:
+        """A session of the engine, started again without the parts that are cut off, if any are.
+
+        That comes before the engine deletes what they were merged of.
+        """
+        own = self.directory.resolve()
+        for _ in range(_STARTS):
+            base = self._session(self._settings)
+            try:
+                short = [part for part in Parts(partial(rows_of, base)).cut_off()
+                         if part.path.resolve().is_relative_to(own)]
+            except BaseException:
+                base.close()
+                raise
+            if not short:
+                return base
+            base.close()
+            for part in short:
+                set_aside(part)
+        raise StoreUnavailable(f"parts are cut off again and again: {named(short)}; is the disk"
+                               " full?")
+
     def _session(self, settings: Mapping[str, object]) -> Session:
         options = "&".join(f"{name}={quote(str(value))}" for name, value in settings.items())
         return _connect(f"{self.directory}?{options}" if options else str(self.directory))
+
+
+def rows_of(session: Session, query: str) -> list[dict[str, object]]:
+    """Run a statement; its rows by column name. Raises `RuntimeError` as the driver does."""
+    result = session.query(query, "JSONEachRow")
+    lines = (result.bytes() or b"").splitlines()
+    return [msgspec.json.decode(line, type=dict[str, object]) for line in lines if line]
 
 
 def _connect(address: str) -> Session:

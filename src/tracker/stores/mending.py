@@ -10,24 +10,19 @@ can be there whose token is not. So that batch is not inserted again where any o
 events stand for all of it: the engine syncs them before it begins with what is derived from them.
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow.compute as pc
 import structlog
 
 from tracker.batch import Batch, Manifest
-from tracker.errors import StoreDamaged
 from tracker.schema import clickhouse
 from tracker.schema.table import Derived, Fed, Keep, Table
 from tracker.schema.tables import DERIVED
 
 _ANEW = "SETTINGS deduplicate_insert = 'disable', async_insert = 0"
-
-_LATELY_SECONDS = clickhouse.KEPT_SECONDS
 
 log = structlog.get_logger("mending")
 
@@ -145,31 +140,6 @@ def _put_newest(store: Database, table: Table, select: str) -> None:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(clickhouse.quoted, names))
-
-
-def check_parts(store: Database) -> None:
-    """Raise `StoreDamaged` when a part made lately is smaller than the engine believes.
-
-    A merge that finds the disk full leaves an empty part in place of its sources and says nothing.
-    A start of the engine sets that part aside and takes the sources, which it keeps for minutes.
-    """
-    short = _short_parts(store)
-    if short and (certain := short & _short_parts(store)):  # one may have gone between two looks
-        raise StoreDamaged(f"parts have fewer bytes than they should: {', '.join(sorted(certain))};"
-                           " a full disk may have cut them off")
-
-
-def _short_parts(store: Database) -> set[str]:
-    found = set()
-    for part in store.rows(
-            "SELECT table, name, path, bytes_on_disk AS bytes FROM system.parts WHERE active"
-            f" AND database = {clickhouse.text(store.database)}"
-            f" AND modification_time > now() - {_LATELY_SECONDS}"):
-        with contextlib.suppress(FileNotFoundError):
-            size = sum(file.stat().st_size for file in Path(str(part["path"])).iterdir())
-            if size < int(str(part["bytes"])):
-                found.add(f"{part['name']} of {part['table']}")
-    return found
 
 
 def _of(manifest: Manifest) -> str:

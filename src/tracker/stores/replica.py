@@ -33,12 +33,17 @@ class Database(Protocol):
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """A table or view as the engine that writes tells it; `engine` is all behind ENGINE."""
+    """A table or view as the engine that writes tells it.
+
+    `engine` is all behind ENGINE; `aside` are its parts that were set aside as they were damaged:
+    a reader that has seen them must begin anew.
+    """
 
     name: str
     uuid: str
     create: str
     engine: str
+    aside: tuple[str, ...] = ()
 
     def attach(self, disk: str) -> str:
         """The statement that makes it readable elsewhere; raises ValueError if that is unclear."""
@@ -56,8 +61,11 @@ def publish(database: Database, file: Path) -> None:
     """Tell readers, in `file`, the tables and views as they are now."""
     rows = database.rows(
         "SELECT name, toString(uuid) AS uuid, create_table_query AS create,"
-        " if(t.engine = 'View', '', engine_full) AS engine FROM system.tables AS t"
-        f" WHERE database = '{clickhouse.DATABASE}' AND t.engine != 'MaterializedView'"
+        " if(t.engine = 'View', '', engine_full) AS engine, aside FROM system.tables AS t"
+        " LEFT JOIN (SELECT database, table, arraySort(groupArray(name)) AS aside"
+        " FROM system.detached_parts GROUP BY ALL) AS d"
+        " ON d.database = t.database AND d.table = t.name"
+        f" WHERE t.database = '{clickhouse.DATABASE}' AND t.engine != 'MaterializedView'"
         " ORDER BY t.engine = 'View', name")
     draft = file.with_suffix(".new")
     draft.write_bytes(msgspec.json.encode(msgspec.convert(rows, list[Definition])))
@@ -91,7 +99,7 @@ class Replica:
         return self._engine.reader(settings)
 
     def changed(self) -> bool:
-        """Whether the tables are defined otherwise than when they were attached."""
+        """Whether the tables are not what they were when they were attached."""
         return bool(self._attached) and self._defined() != self._attached
 
     def refresh(self) -> None:

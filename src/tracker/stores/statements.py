@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
 from tracker.errors import StoreUnavailable
-from tracker.stores.engine import Engine, Session, brief
+from tracker.stores.engine import Engine, Session, brief, rows_of
 
 
 class Statements:
@@ -31,8 +29,6 @@ class Statements:
     def rows(self, query: str) -> list[dict[str, object]]:
         """Run a query; its rows by column name."""
         try:
-            result = self._session.query(query, "JSONEachRow")
+            return rows_of(self._session, query)
         except RuntimeError as error:
             raise StoreUnavailable(brief(error)) from error
-        lines = (result.bytes() or b"").splitlines()
-        return [msgspec.json.decode(line, type=dict[str, object]) for line in lines if line]
