@@ -2,8 +2,8 @@
 
     python bench/flames.py [--rate 10000] [--seconds 20] [--publish]
 
-A dashboard asks its queries meanwhile. Needs py-spy (`pip install py-spy`, not in the lock) and, on
-most systems, root. Writes all that was seen into build/flames, with the folded stacks, which other
+A dashboard asks its queries meanwhile. Needs py-spy (`make profile` installs it) and, on most
+systems, root. Writes all that was seen into build/flames, with the folded stacks, which other
 tools read; `--publish` puts what is wide enough into docs/flames too. `bench/stages.py` gives
 figures for the store process; these pictures show what they are made of.
 """
@@ -39,9 +39,10 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true",
                         help=f"small pictures into {PUBLISHED.relative_to(ROOT)}")
     options = parser.parse_args()
-    spy = shutil.which("py-spy")
+    spy = shutil.which("py-spy", path=Path(sys.executable).parent)
     if spy is None:
-        raise SystemExit("py-spy is not in PATH: pip install py-spy")
+        raise SystemExit("py-spy is not installed: pip install --require-hashes"
+                         " --requirement locks/profile.txt")
     DRAWN.mkdir(parents=True, exist_ok=True)
     bench = Bench(Plan(), ROOT / "build")
     tracker = bench.start_tracker()
