@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 FUZZ := $(VENV)/.fuzz
+PROFILE := $(VENV)/.profile
 SUPPLY := build/supply
 TOOLS := $(SUPPLY)/bin
 LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
@@ -13,7 +14,7 @@ LOCK = $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 \
 FUNCTIONAL = health ltv ltv-batch redirects privacy jurisdictions batch e2e
 
 .PHONY: help install run check test test-unit test-crash fmt lint types layers bench \
-	bench-full bench-smoke bench-setup soak chaos fuzz fuzz-short docs demo schema lock audit sbom \
+	bench-full bench-smoke bench-setup profile soak chaos fuzz fuzz-short docs demo schema lock audit sbom \
 	wheels build clean deps info status schema-update schema-verify test-functional-all \
 	$(FUNCTIONAL:%=test-functional-%)
 
@@ -67,6 +68,16 @@ bench-smoke: $(READY) ## whether the benchmark works; a minute, nothing judged
 
 bench-setup: $(READY) ## bring what the benchmark compares with (Debian, as root)
 	bench/setup.sh
+
+$(PROFILE): $(READY) locks/profile.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement locks/profile.txt
+	@touch $(PROFILE)
+
+profile: $(PROFILE) ## where the time goes, into docs/performance.md; five minutes, as root
+	$(BIN)/python bench/stages.py --markdown
+	$(BIN)/python -m bench.worker --markdown
+	$(BIN)/python bench/flames.py --publish
+	$(BIN)/python bench/tail.py --markdown
 
 soak: $(READY) ## half load for MINUTES (30): whether anything grows
 	$(BIN)/python bench/run.py soak --minutes $(or $(MINUTES),30) $(if $(RATE),--rate $(RATE)) $(if $(MARKDOWN),--markdown)
@@ -132,9 +143,10 @@ lock: $(SUPPLY)/.installed ## renew the locks: newest versions that pyproject.to
 	  --constraint locks/run.txt --output-file locks/dev.txt
 	$(LOCK) --group pyproject.toml:supply --output-file locks/supply.txt
 	$(LOCK) --group pyproject.toml:fuzz --output-file locks/fuzz.txt
+	$(LOCK) --group pyproject.toml:profile --output-file locks/profile.txt
 
 audit: $(SUPPLY)/.installed ## look the locked versions up among known weaknesses (asks a service)
-	for lock in run dev supply fuzz; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes \
+	for lock in run dev supply fuzz profile; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes \
 	  --requirement locks/$$lock.txt || exit 1; done
 
 sbom: $(SUPPLY)/.installed ## what a running tracker is made of, as CycloneDX, in dist

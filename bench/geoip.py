@@ -3,22 +3,26 @@
     python bench/geoip.py [share]       share of the full size, 1 by default
 
 Prints how long reading the CSV takes and in how much memory, the size of what is made of it, and
-lookups per second of CPU.
+lookups per second of CPU. `bench/run.py geoip` takes `make_form` and `lookups` of it.
 """
 
 import random
 import resource
+import statistics
 import sys
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
+from tracker.durable import Files
 from tracker.geoip.addresses import packed
 from tracker.geoip.build import Order, build_apart
-from tracker.geoip.form import Form
+from tracker.geoip.form import PLACE, UNKNOWN, Form, write
 from tracker.geoip.lookup import Lookup
 from tracker.settings import GeoFile
 
@@ -85,24 +89,51 @@ def _convert(order: Order) -> None:
           f" made {order.target.stat().st_size / 1e6:.0f} MB")
 
 
-def _look(path: Path) -> None:
+def make_form(path: Path, share: float = 1.0) -> int:
+    """Write what the CSV would become without reading one; gives how many ranges it has."""
+    dice, rows = np.random.default_rng(7), max(int(PLACES * share), 2)
+    ranges = {"v4": max(int(V4_RANGES * share), 1), "v6": max(int(V6_RANGES * share), 1)}
+    v4 = np.unique(dice.integers(0, 1 << 32, ranges["v4"], np.uint32))
+    v6 = np.zeros((ranges["v6"], 2), ">u8")
+    v6[:, 0] = np.sort(dice.integers(0x2000 << 48, 0x4000 << 48, ranges["v6"], np.uint64))
+    texts = [b"", *(b"Region %d" % number for number in range(rows - 1))]
+    write(Files(), path, {
+        "v4": v4.astype("<u4").tobytes(), "v6": v6.tobytes(),
+        "v4_places": dice.integers(1, rows, len(v4), np.uint32).astype("<u4").tobytes(),
+        "v6_places": dice.integers(1, rows, len(v6), np.uint32).astype("<u4").tobytes(),
+        "places": b"".join(PLACE.pack(0, number, 0, 0, 0, 0, UNKNOWN, UNKNOWN)
+                           for number in range(rows)),
+        "offsets": np.cumsum([0, *map(len, texts)]).astype("<u4").tobytes(),
+        "texts": b"".join(texts)})
+    return len(v4) + len(v6)
+
+
+def lookups(path: Path, rounds: int) -> dict[str, list[float]]:
+    """Lookups/s of a core in a file of places, of each way to ask."""
     form = Form(path)
     lookup = Lookup(form)
-    v4 = [f"{n % 223 + 1}.{random.randrange(256)}.{random.randrange(256)}.{n % 256}"
-          for n in range(BATCH * ROUNDS)]
-    v6 = [f"{random.randrange(0x2000, 0x4000):x}:{random.randrange(1 << 16):x}::{n % 65536:x}"
-          for n in range(BATCH * ROUNDS)]
-    for name, addresses in (("IPv4", v4), ("IPv6", v6)):
-        began = time.process_time()
-        for at in range(0, len(addresses), BATCH):
-            lookup.find(addresses[at:at + BATCH])
-        spent = time.process_time() - began
-        print(f"{name}: {len(addresses) / spent:,.0f} lookups a second of CPU, {BATCH:,} at once")
+    asked: dict[str, Callable[[], list[str]]] = {
+        "IPv4": lambda: [f"{n % 223 + 1}.{random.randrange(256)}.{random.randrange(256)}.{n % 256}"
+                         for n in range(BATCH)],
+        "IPv6": lambda: [f"{random.randrange(0x2000, 0x4000):x}:{random.randrange(1 << 16):x}"
+                         f"::{n % 65536:x}" for n in range(BATCH)]}
+    found = {f"{name}, {BATCH:,} at once": [_rate(lookup.find, make()) for _ in range(rounds)]
+             for name, make in asked.items()}
+    found["IPv4, one by one, as a worker asks"] = [
+        _rate(lambda each: [form.range_of(packed(address)) for address in each], asked["IPv4"]())
+        for _ in range(rounds)]
+    return found
+
+
+def _rate(find: Callable[[list[str]], object], addresses: list[str]) -> float:
     began = time.process_time()
-    for address in v4[:BATCH]:
-        form.range_of(packed(address))
-    spent = time.process_time() - began
-    print(f"one by one, as a worker is asked: {BATCH / spent:,.0f} a second of CPU")
+    find(addresses)
+    return len(addresses) / (time.process_time() - began)
+
+
+def _look(path: Path) -> None:
+    for name, rates in lookups(path, ROUNDS).items():
+        print(f"{name}: {statistics.median(rates):,.0f} lookups/s of a core")
     print(f"memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB"
           " at most, mapped pages and made addresses in it")
 

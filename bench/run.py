@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
 from bench.peers.programs import NotInstalled, find  # noqa: E402
-from bench.rig import charts, machine, report  # noqa: E402
+from bench.rig import charts, machine, page, report  # noqa: E402
 from bench.rig.bench import Bench, Plan  # noqa: E402
 from bench.rig.scenario import Scenario  # noqa: E402
 from bench.rig.servers import ServerFailed  # noqa: E402
@@ -25,7 +25,6 @@ from bench.rig.wrk import LoadFailed  # noqa: E402
 from bench.scenarios import SCENARIOS  # noqa: E402
 
 RESULTS = ROOT / "bench" / "results"
-PAGE = ROOT / "docs" / "performance.md"
 CHARTS = ROOT / "docs" / "charts"
 
 
@@ -50,11 +49,11 @@ def main() -> int:
     document = _finish(entries, facts, plan, began)
     if options.markdown:
         drawn = charts.draw(document, CHARTS)
-        places = [(title, path.relative_to(PAGE.parent).as_posix()) for title, path in drawn]
+        places = [(title, path.relative_to(page.PAGE.parent).as_posix()) for title, path in drawn]
         content = report.markdown(_tables(entries), places, facts, f"{began:%Y-%m-%d}")
         name = "soak" if options.names == ["soak"] else "bench-full" if options.full else "bench"
-        PAGE.write_text(report.place(PAGE.read_text(), name, content))
-        print("written:", PAGE, *(path for _, path in drawn))
+        page.put(name, content)
+        print("written:", page.PAGE, *(path for _, path in drawn))
     return int(any(entry.failed for entry in entries))
 
 
@@ -82,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="events/s of the soak (default: half of what"
                         " can be sustained, which is measured first)")
     parser.add_argument("--markdown", action="store_true",
-                        help=f"put tables and charts into {PAGE.relative_to(ROOT)}")
+                        help=f"put tables and charts into {page.PAGE.relative_to(ROOT)}")
     parser.add_argument("--directory", type=Path, default=ROOT / "build",
                         help="where data is written; the disk that is measured")
     return parser.parse_args()

@@ -19,6 +19,7 @@ from bench.measures.rivals import rivals
 from bench.measures.short import CLICK, short
 from bench.measures.size import bytes_per_event
 from bench.measures.soak import soak
+from bench.measures.steps import looking_up, refining
 from bench.measures.sustain import sustain
 from bench.measures.workers import two_workers
 from bench.peers import table as peers
@@ -91,6 +92,10 @@ SCENARIOS: tuple[Scenario, ...] = (
              unit="events/s of a core", floor=20_000, goal=35_000, rounds=3),
     Scenario("drain-log", "The same with the requests of `mixed`.", drain_of_log,
              unit="events/s of a core", floor=20_000, goal=35_000, rounds=2, smoke=False),
+    Scenario("refine", "Hits of browsers, each with cookies of its own, to typed rows; no reading,"
+             " no writing.", refining, unit="events/s of a core", rounds=3),
+    Scenario("geoip", "Addresses to places, 10,000 at once, among 7.5 million ranges.", looking_up,
+             unit="lookups/s of a core", rounds=3),
     Scenario("second-store", "CPU that a DuckDB file beside the embedded engine takes.",
              second_store, unit="µs an event", lower=True, rounds=2),
     Scenario("sustained", "Load, edge and store on all cores for minutes, as much as is answered;"

@@ -1,20 +1,23 @@
 """Where the store process's time goes: CPU µs per event of each stage, from spool to tables.
 
-    python bench/stages.py [--events 100000] [--batch 50000] [--log] [--directory DIR]
+    python bench/stages.py [--batch 50000] [--batches 3] [--runs 5] [--log] [--markdown]
 
 Hits of made traffic (or, with --log, of a web server's log) are put into a spool; then the parts
 that the store process wires are run on one thread, one after another, each step timed by the CPU
-time of the whole process, so that what the engine does in threads of its own counts too.
+time of the whole process, so that what the engine does in threads of its own counts too. Each run
+is a process of its own, and the first full batch of each does not count: it finds caches cold.
+`--markdown` puts the medians into docs/performance.md.
 """
 
 import argparse
 import shutil
+import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.rig import logtraffic, payloads  # noqa: E402
+from bench.rig import logtraffic, page, payloads, report  # noqa: E402
+from bench.rig.apart import apart  # noqa: E402
 from tracker.batches import account  # noqa: E402
 from tracker.batches import sequencer as sequencing  # noqa: E402
 from tracker.config.load import load  # noqa: E402
@@ -36,6 +40,23 @@ from tracker.spool.writer import Spool  # noqa: E402
 
 _DIFFERENT = 20_000  # requests, before they come again with other ids
 _MARK = "5eed5eed"
+_ALL = "all"
+_LINES = {
+    "spool: read, check CRC": ("spool: read",),
+    "spool: hits out of records": ("spool: hits",),
+    "refine: decode heads and bodies": ("refine: decode",),
+    "refine: lay head, query and body over one another, hash": ("refine: merge",),
+    "refine: take known names": ("refine: take",),
+    "refine: all other steps": ("refine: ",),
+    "gate: repeats, ids on disk": ("gate: ",),
+    "account": ("account: ",),
+    "seal: write the Arrow file, sync": ("seal: ",),
+    "sequencer: all else, mostly to free a batch": ("sequencer: ",),
+    "insert: `events` and its derived tables": ("insert: events", "insert: tables"),
+    "insert: `accounting`; the courier": ("insert: accounting", "courier: "),
+    _ALL: (_ALL,),
+}
+"""Lines of the published table, by how the stages begin that they hold; the first that fits."""
 
 
 class Stages:
@@ -101,7 +122,7 @@ def fill(directory: Path, found: Iterator[Hit]) -> None:
 
 
 def measure(settings: Settings, stages: Stages) -> tuple[int, float]:
-    """Land all that is in the spools; gives how many events that were, and CPU seconds."""
+    """Land all that is in the spools; gives events and CPU seconds, the first batch left out."""
     landing = Landing(settings)
     engine, (courier,), sequencer = landing.engine, landing.couriers, landing.sequencer
     assert engine is not None
@@ -126,6 +147,8 @@ def measure(settings: Settings, stages: Stages) -> tuple[int, float]:
     spent = time.process_time() - begun
     store.close()
     engine.close()
+    if warm != settings.batches.rows:
+        raise SystemExit(f"the first batch has {warm} events: it is no equal warm-up")
     return sequencer.counts.events - warm, spent
 
 
@@ -152,31 +175,63 @@ def _wrap(stages: Stages, landing: Landing, store: Any) -> None:
     stages.wrap(store, "_insert_account", "insert: accounting")
 
 
-def main() -> None:
-    """Measure as the command line says, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--batch", type=int, default=50_000)
-    parser.add_argument("--log", action="store_true")
-    parser.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args()
-    data = Path(tempfile.mkdtemp(prefix="stages-", dir=options.directory))
+def run(batch: int, batches: int, directory: Path, *, log: bool) -> dict[str, float]:
+    """µs of CPU an event by stage, of so many full batches behind one that does not count."""
+    data = Path(tempfile.mkdtemp(prefix="stages-", dir=directory))
     try:
         settings = load(None, {})
         settings = replace(
             settings, data_directory=data, refine=replace(settings.refine, private_key=b"k" * 32),
-            batches=replace(settings.batches, rows=options.batch, rows_behind=options.batch))
-        lines = logtraffic.requests() if options.log else payloads.traffic(_DIFFERENT)
+            batches=replace(settings.batches, rows=batch, rows_behind=batch))
+        lines = logtraffic.requests() if log else payloads.traffic(_DIFFERENT)
         (data / "run").mkdir()
-        fill(data / "spool" / "w0", hits(lines, options.events))
+        fill(data / "spool" / "w0", hits(lines, batch * (1 + batches)))
         stages = Stages()
         events, spent = measure(settings, stages)
     finally:
         shutil.rmtree(data, ignore_errors=True)
-    for name, seconds in stages.spent.items():
-        print(f"{seconds / events * 1e6:7.2f}  {name}")
-    print(f"{spent / events * 1e6:7.2f}  all of {events} events, in batches of {options.batch}: "
-          f"{events / spent:,.0f} events/s of a core")
+    return {**{name: seconds / events * 1e6 for name, seconds in stages.spent.items()},
+            _ALL: spent / events * 1e6}
+
+
+def line_of(stage: str) -> str:
+    """The line of the published table that a stage is part of."""
+    return next(line for line, begins in _LINES.items() if stage.startswith(begins))
+
+
+def table(runs: Sequence[dict[str, float]]) -> list[list[str]]:
+    """Rows of cells, the first of them the heads: the median of each line, and least and most."""
+    lines = {line: [0.0] * len(runs) for line in _LINES}
+    for at, found in enumerate(runs):
+        for stage, micros in found.items():
+            lines[line_of(stage)][at] += micros
+    return [["stage", "median", "least to most"],
+            *([name, f"{statistics.median(micros):.1f}", f"{min(micros):.1f} to {max(micros):.1f}"]
+              for name, micros in lines.items())]
+
+
+def main() -> None:
+    """Measure as the command line says, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--batch", type=int, default=50_000, help="events of a batch")
+    parser.add_argument("--batches", type=int, default=3, help="that count, of each run")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--log", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()))
+    options = parser.parse_args()
+    runs = [apart(run, options.batch, options.batches, options.directory, log=options.log)
+            for _ in range(options.runs)]
+    for name in runs[0]:
+        print(f"{statistics.median([found[name] for found in runs]):7.2f}  {name}")
+    rows = table(runs)
+    print(f"\n{report.plain(rows)}")
+    if options.markdown:
+        traffic = "a web server's log" if options.log else "made traffic"
+        page.put("stages", (
+            f"µs of CPU an event: {traffic}, batches of {options.batch:,};"
+            f" {options.batches} of them in each of {options.runs} runs, behind one that does"
+            f" not count. Measured on {page.origin(options.directory)}.\n\n{page.grid(rows)}"))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""CPU time of the steps that a request takes through a worker: `python -m bench.worker`.
+"""CPU time of the steps that a request takes through a worker.
+
+    python -m bench.worker [--markdown]
 
 Each step is called alone. What a request takes besides, sockets, loop and threads, is the rest of
-what `bench/run.py post` gives as CPU of the edge.
+what `bench/run.py post` gives as CPU of the edge. `--markdown` puts it into docs/performance.md.
 """
 
+import argparse
 import ssl
 import tempfile
 import zlib
 from pathlib import Path
 
 from bench.intake import BROWSER, COOKIE, EVENT, FEW, cpu
+from bench.rig import page, report
 from bench.rig.payloads import TUPLES
 from tracker.door.framing import Framing
 from tracker.intake import Accepted, Intake, Request
@@ -22,9 +26,10 @@ GROUP = 64
 
 CASES = {
     "POST": (b"POST", b"/tr/v1/tr/", FEW, EVENT),
-    "POST, browser": (b"POST", b"/tr/v1/tr/", BROWSER + COOKIE, EVENT),
+    "POST, a browser's headers": (b"POST", b"/tr/v1/tr/", BROWSER + COOKIE, EVENT),
     "GET, path tuples": (b"GET", TUPLES.encode(), FEW, b""),
-    "pixel, browser": (b"GET", b"/tr/v1/img/?vid=v1&ename=open&etyp=mail", BROWSER + COOKIE, b""),
+    "pixel, a browser's headers and cookies": (
+        b"GET", b"/tr/v1/img/?vid=v1&ename=open&etyp=mail", BROWSER + COOKIE, b""),
     "array of 100": (b"POST", b"/tr/v1/tr/", FEW, b"[" + b",".join([EVENT] * 100) + b"]"),
 }
 
@@ -47,9 +52,9 @@ def steps(method: bytes, target: bytes, fields: bytes, body: bytes) -> dict[str,
     return {
         "parse": cpu(lambda: framing.judge(whole)),
         "route": cpu(lambda: routes.find(target.partition(b"?")[0])),
-        "check": cpu(lambda: intake.accept(request)),
+        "check and record": cpu(lambda: intake.accept(request)),
         "answer": cpu(lambda: answer.with_headers(()).encode(True, False, b"now")),
-        "group": cpu(lambda: encode_group(records, seed, 1024, 1, 1)) / GROUP,
+        "its share of a group": cpu(lambda: encode_group(records, seed, 1024, 1, 1)) / GROUP,
         **_tls(whole, wire),
     }
 
@@ -79,7 +84,7 @@ def _tls(whole: bytes, answer: bytes) -> dict[str, float]:
 
     decrypting = cpu(both)
     encrypting = cpu(lambda: (client.write(whole), to_server.read()))
-    return {"decrypt": decrypting - encrypting, "encrypt": cpu(ours)}
+    return {"TLS: decrypt": decrypting - encrypting, "TLS: encrypt": cpu(ours)}
 
 
 def _shake_hands(*sides: ssl.SSLObject) -> None:
@@ -94,13 +99,16 @@ def _shake_hands(*sides: ssl.SSLObject) -> None:
 
 
 def main() -> None:
-    """Print a table of Markdown: a row per request, a column per step."""
-    rows = {name: steps(*case) for name, case in CASES.items()}
-    names = list(next(iter(rows.values())))
-    print("| µs of CPU |", " | ".join(names), "|")
-    print("| --- |", " --- |" * len(names))
-    for name, row in rows.items():
-        print(f"| {name} |", " | ".join(f"{row[step]:.1f}" for step in names), "|")
+    """Print a row for each request, a column for each step."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    found = {name: steps(*case) for name, case in CASES.items()}
+    rows = [["", *next(iter(found.values()))],
+            *([name, *(f"{micros:.1f}" for micros in row.values())] for name, row in found.items())]
+    print(report.plain(rows))
+    if options.markdown:
+        page.put("worker", f"Measured on {page.origin(page.ROOT)}.\n\n{page.grid(rows)}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ LOCKS = {
             *GROUPS["build"]],
     "supply": GROUPS["supply"],
     "fuzz": GROUPS["fuzz"],
+    "profile": GROUPS["profile"],
 }
 
 

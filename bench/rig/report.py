@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from bench.rig.page import grid
 from bench.rig.scenario import Figure, Result, Scenario
 
-BEGIN = "<!-- {name}: begin, written by `bench/run.py --markdown` -->"
-END = "<!-- {name}: end -->"
 DASHBOARD = "dashboard-"
 """How the names of scenarios begin that ask the same questions of stores of several sizes."""
 
@@ -164,27 +163,12 @@ def markdown(tables: Sequence[Sequence[Sequence[str]]], charts: Sequence[tuple[s
              f" (commit {facts['commit']})."
              f" Beside it: {programs}.")
     drawn = [f"![{title}]({place})" for title, place in charts]
-    return "\n\n".join([where, *map(_markdown, filter(None, tables)), *drawn])
+    return "\n\n".join([where, *map(grid, filter(None, tables)), *drawn])
 
 
 def _listed(versions: object) -> str:
     found = versions if isinstance(versions, dict) else {}
     return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *body])
-
-
-def place(page: str, name: str, content: str) -> str:
-    """The page with `content` between the two marks of `name`; raises `ValueError` without them."""
-    first, last = BEGIN.format(name=name), END.format(name=name)
-    before, begin, rest = page.partition(first)
-    _, end, after = rest.partition(last)
-    if not begin or not end:
-        raise ValueError(f"the page has no place for the table: add the lines {first} and {last}")
-    return f"{before}{first}\n{content}\n{last}{after}"
 
 
 def document(entries: Sequence[Entry], facts: dict[str, object], plan: dict[str, object], *,

@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -88,26 +87,6 @@ def test_markdown_has_the_machine_above_tables_and_charts() -> None:
     assert 8 == said[1].splitlines()[1].count("---")
     assert 9 == said[1].splitlines()[2].count("|")
     assert ["![Rates](charts/x.svg)"] == said[2:]
-
-
-def test_a_page_gets_the_new_table_in_place_of_the_old_one() -> None:
-    begin, end = report.BEGIN.format(name="bench"), report.END.format(name="bench")
-    other = report.BEGIN.format(name="bench-full")
-    page = f"# Speed\n{begin}\nold\n{end}\n{other}\n"
-
-    assert f"# Speed\n{begin}\nnew\n{end}\n{other}\n" == report.place(page, "bench", "new")
-
-
-def test_a_page_without_marks_is_left_alone() -> None:
-    with pytest.raises(ValueError, match="no place for the table"):
-        report.place("# Speed\n", "bench", "new")
-
-
-@pytest.mark.parametrize("name", ["bench", "bench-full"])
-def test_the_page_of_the_documentation_has_a_place_for_each_run(name: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
-
-    assert "new" in report.place(page, name, "new")
 
 
 def test_each_peer_stands_beside_its_guarantee_and_what_was_found_of_its_answers() -> None:

@@ -178,7 +178,7 @@ def _attribution(cookies: Mapping[str, str]) -> Values:
         values["xid"] = xid
     if ref := percent_decoded(cookies.get("ref", "").strip('"')):
         values["last" if "/" in ref else "ref"] = ref
-    if params := read_user(cookies.get("params", "")):
+    if (text := cookies.get("params")) and (params := read_user(text)):
         values["params"] = params
     tracked = cookies.get("trc", "").strip('"')
     if _WHOLE.fullmatch(tracked):
