@@ -1,6 +1,8 @@
 """Attacks on short URLs and accounts, while good events go on."""
 
+import itertools
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
@@ -112,6 +114,43 @@ def test_paths_that_are_hard_to_read_are_cheap(tracker: TrackerProcess, goods: G
                                     "GET")
                 assert 404 == answer.status
     assert time.monotonic() - started < 5
+    goods.send()
+
+
+@pytest.mark.parametrize("end", [
+    ("delete", "--yes"), ("change", "--scope", "read"), ("change", "--host", "other.example"),
+])
+def test_an_account_that_ends_while_it_makes_links_makes_none_after(
+        tracker: TrackerProcess, goods: Goods, key: str, end: tuple[str, ...]) -> None:
+    uid, host = f"ends-{end[0]}{end[-1]}", f"{end[0]}{end[-1].strip('-')}.example"
+    account(tracker, "add", uid, "--no-password", "--scope", "redirects")
+    own = account(tracker, "key", uid)
+    over = threading.Event()
+
+    def make(worker: int) -> list[tuple[float, int, str]]:
+        made = []
+        for number in itertools.count():
+            urlfrom, started = f"https://{host}/{worker}-{number}", time.monotonic()
+            made.append((started, put(tracker, own, urlfrom)[0], urlfrom))
+            if over.is_set():
+                break
+        return made
+
+    with ThreadPoolExecutor(6) as pool:
+        making = [pool.submit(make, worker) for worker in range(6)]
+        time.sleep(0.2)
+        account(tracker, end[0], uid, *end[1:])
+        ended = time.monotonic()
+        time.sleep(0.2)
+        over.set()
+        calls = [call for future in making for call in future.result()]
+
+    assert {201} < {status for _, status, _ in calls} <= {201, 401, 403}
+    assert 201 not in {status for started, status, _ in calls if started > ended}
+    listed = tracker.request("GET", f"/tr/v1/rpi/redirects/{host}?limit=10000", None,
+                             {"Authorization": f"Bearer {key}"})[2]
+    assert {urlfrom for _, status, urlfrom in calls if status == 201} == {
+        link["urlfrom"] for link in json.loads(listed)["results"]}
     goods.send()
 
 

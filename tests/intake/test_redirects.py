@@ -11,7 +11,7 @@ from tracker.errors import ConfigError
 from tracker.intake.redirect import Redirects
 from tracker.settings import IntakeSettings
 
-SETTINGS = IntakeSettings(domains=("shop.example", "localhost", "Bücher.example"),
+SETTINGS = IntakeSettings(domains=("shop.example", "localhost", "Bücher.example", "faß.example"),
                           default_redirect="https://home.example/start?a=b")
 
 
@@ -34,6 +34,7 @@ def route(request: pytest.FixtureRequest) -> str:
     ("https://shop.example/\\x", "https://shop.example/%5Cx"),
     ("https://bücher.example/x", "https://xn--bcher-kva.example/x"),
     ("https://xn--bcher-kva.example/x", "https://xn--bcher-kva.example/x"),
+    ("https://faß.example/x", "https://xn--fa-hia.example/x"),
     (" https://shop.example/ ", "https://shop.example/"),
 ])
 def test_allowed_places_are_reached(route: str, url: str, location: str) -> None:
@@ -56,7 +57,7 @@ def test_allowed_places_are_reached(route: str, url: str, location: str) -> None
     "\thttps://shop.example/", "https://shop%2eexample/", "https://shop.example:port/",
     "https://shop.example:1:2/", "https://[::1]/", "https://shop.example /", "https://shop..example",
     "https://\u3002shop.example/", "https://evil.example\uff0fshop.example/", "https://shop_example/",
-    "https://" + "a" * 300 + ".example/",
+    "https://" + "a" * 300 + ".example/", "https://fass.example/",
 ])
 def test_all_other_places_are_refused(route: str, url: str) -> None:
     for method in ("GET", "POST", "HEAD"):

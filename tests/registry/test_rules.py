@@ -60,6 +60,12 @@ def refused_to(urlto: str, urlfrom: str = "https://go.example/s") -> str:
     ("https://example.com/a b", "example.com", "/a%20b"),
     ("https://example.com/s/", "example.com", "/s/"),
     ("https://[2001:db8::1]:8443/s", "[2001:db8::1]:8443", "/s"),
+    ("https://[2001:DB8:0:0::1]/s", "[2001:db8::1]", "/s"),
+    ("https://192.0.2.1/s", "192.0.2.1", "/s"),
+    ("https://example.com:08443/s", "example.com:8443", "/s"),
+    ("http://example.com:0080/s", "example.com", "/s"),
+    ("https://faß.example/s", "xn--fa-hia.example", "/s"),
+    ("https://\uff45xample\u3002com/s", "example.com", "/s"),
     ("https://example.com/trail", "example.com", "/trail"),
     ("https://example.com/x/tr/v1", "example.com", "/x/tr/v1"),
 ])
@@ -100,6 +106,12 @@ def test_a_short_url_is_a_host_and_a_path(text: str, host: str, slug: str) -> No
     ("https://exa mple.com/x", "valid host"),
     ("https:///x", "valid host"),
     ("https://[:1]/x", "valid host"),
+    ("https://127.1/x", "valid host"),
+    ("https://0x7f.0.0.1/x", "valid host"),
+    ("https://2130706433/x", "valid host"),
+    ("https://0177.0.0.1/x", "valid host"),
+    ("https://192.0.2.256/x", "valid host"),
+    ("https://a.0x/x", "valid host"),
     ("https://[::1/x", "valid host"),
     ("https://" + "a" * 300 + "ü.example/x", "valid host"),
     ("https://example.com/" + "a" * SLUG_BYTES, f"{SLUG_BYTES} bytes"),
@@ -160,6 +172,11 @@ def test_a_link_leads_to_web_addresses(urlto: str, location: str) -> None:
     ("http://GO.example/S?x=1", "itself"),
     ("https://go.example/%73", "itself"),
     ("https://go.example:8443/s", "itself"),
+    ("https://go.example/./s", "itself"),
+    ("https://go.example/../s", "itself"),
+    ("https://go.example/a/%2E%2e/s", "itself"),
+    ("https://go.example/a/b/../.././s", "itself"),
+    ("https://127.1/s", "valid host"),
     ("https://shop.example/sale", "Domains"),
     ("https://go.example/tr/v1/rdr/?url=javascript:alert(1)", "`url` that"),
     ("https://go.example/tr/v1/rdr/?url=//evil.example", "`url` that"),
@@ -195,7 +212,8 @@ def test_clicks_of_a_plain_destination_say_what_the_original_says() -> None:
 @pytest.mark.parametrize(("text", "host"), [
     ("Example.COM", "example.com"), (" example.com ", "example.com"),
     ("example.com:8443", "example.com:8443"), ("bücher.example", "xn--bcher-kva.example"),
-    ("example.com:80", "example.com"),
+    ("example.com:80", "example.com"), ("faß.example:08443", "xn--fa-hia.example:8443"),
+    ("[2001:DB8:0:0::1]:443", "[2001:db8::1]"),
 ])
 def test_hosts_have_one_spelling(text: str, host: str) -> None:
     assert host == host_of(text)
@@ -206,6 +224,12 @@ def test_hosts_have_one_spelling(text: str, host: str) -> None:
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(RequestRefused):
         host_of(text)
+
+
+def test_an_address_is_no_way_back_to_a_link_in_another_spelling() -> None:
+    assert "itself" in refused_to("http://[2001:DB8:0::0:1]/s", "http://[2001:db8::1]/s")
+    assert "itself" in refused_to("http://faß.example:080/s", "http://xn--fa-hia.example/s")
+    assert "https://fass.example/s" == lead("https://fass.example/s", "https://faß.example/s")
 
 
 T = TypeVar("T")

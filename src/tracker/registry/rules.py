@@ -8,7 +8,7 @@ from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.weburl import ascii_host, parse, safe, split
+from tracker.weburl import parse, safe, split
 
 SLUG_BYTES = 1_000
 URL_BYTES = 8_000
@@ -152,25 +152,36 @@ def without_port(host: str) -> str:
 
 
 def place_of(location: bytes) -> tuple[str, str] | None:
-    """Host (with a port that is not the scheme's) and path without case of a judged URL."""
+    """Host (with a port that is not the scheme's) and path without case of a judged URL.
+
+    The path is the one that a browser asks for, without `.` and `..`.
+    """
     parts = split(location)
     if isinstance(parts, str):
         return None
     scheme, host, port, rest = parts
     path = rest.partition(b"#")[0].partition(b"?")[0]
     return (host + ("" if port == _DEFAULT_PORTS[scheme] else port),
-            folded(canonical_path(path)))
+            folded(_resolved(canonical_path(path))))
+
+
+def _resolved(path: str) -> str:
+    """A canonical path without `.` and `..`, as browsers take them away."""
+    kept: list[str] = []
+    names = path.split("/")[1:]
+    for at, name in enumerate(names, 1):
+        if name == "..":
+            del kept[-1:]
+        elif name != ".":
+            kept.append(name)
+        if name in {".", ".."} and at == len(names):
+            kept.append("")
+    return "/" + "/".join(kept)
 
 
 def host_of(text: str) -> str:
     """A host as it stands in a path or an account: ASCII, lower case; raises `RequestRefused`."""
-    host = text.strip()
-    if host.isascii():
-        host = host.lower()
-    else:
-        name, colon, port = host.partition(":")
-        host = ascii_host(name) + colon + port
-    parts = split(b"http://" + host.encode("utf-8", "replace"))
+    parts = split(b"http://" + text.strip().encode("utf-8", "replace"))
     if isinstance(parts, str) or parts[3]:
         raise _refused("host", "is no host; write example.com")
     return parts[1] + ("" if parts[2] in _DEFAULT_PORTS.values() else parts[2])
