@@ -53,6 +53,8 @@ def main() -> int:
         content = report.markdown(_tables(entries), places, facts, f"{began:%Y-%m-%d}")
         name = "soak" if options.names == ["soak"] else "bench-full" if options.full else "bench"
         page.put(name, content)
+        if said := report.evidence(entries, facts, f"{began:%Y-%m-%d}"):
+            page.put("evidence", said, page.FRONT)
         print("written:", page.PAGE, *(path for _, path in drawn))
     return int(any(entry.failed for entry in entries))
 
@@ -143,7 +145,8 @@ def _finish(entries: list[report.Entry], facts: dict[str, object], plan: Plan, b
 
 
 def _tables(entries: list[report.Entry], *, smoke: bool = False) -> list[list[list[str]]]:
-    return [report.table(entries, smoke=smoke), report.rivals_table(entries),
+    return [report.table(entries, smoke=smoke), report.cpu_table(entries),
+            report.rivals_table(entries),
             report.questions_table(entries), report.growth_table(entries)]
 
 

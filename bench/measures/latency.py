@@ -16,7 +16,7 @@ from bench.rig.procs import held
 from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.servers import Tracker
 
-_CONNECTIONS = 64
+CONNECTIONS = 64
 _ROUNDS = 2
 _LATE_SECONDS = 0.001
 _PROBE_GAP_SECONDS = 0.1
@@ -30,7 +30,7 @@ def latency(bench: Bench, scenario: Scenario) -> Result:
     The same client at the same rate against nginx shows what of it is the client's own.
     """
     tracker, nginx = bench.tracker(), bench.nginx()
-    rate, request = bench.peak() * scenario.share, _request(bench)
+    rate, request = bench.peak() * scenario.share, one_request(bench)
     rounds: tuple[list[Answers], list[Answers]] = [], []
     for _ in range(min(_ROUNDS, bench.plan.rounds)):
         for url, answers in zip((tracker.url, nginx.url), rounds, strict=True):
@@ -57,7 +57,7 @@ def lag(bench: Bench, scenario: Scenario) -> Result:
     tracker = bench.tracker()
     rate, seconds = bench.sustained * scenario.share, bench.plan.fixed_seconds
     probe = Probe(tracker)
-    load = openloop.start(tracker.url, rate, seconds, _CONNECTIONS, _request(bench))
+    load = openloop.start(tracker.url, rate, seconds, CONNECTIONS, one_request(bench))
     with held(load) as child:
         waits = probe.run(seconds)
         answers = openloop.finish(child, seconds)
@@ -138,7 +138,8 @@ class Probe:
             time.sleep(_LOOK_GAP_SECONDS)
 
 
-def _request(bench: Bench) -> Path:
+def one_request(bench: Bench) -> Path:
+    """A file with the bytes of a POST of one event."""
     path = bench.folder / "request"
     path.write_text(
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -148,7 +149,7 @@ def _request(bench: Bench) -> Path:
 
 def _at_rate(bench: Bench, url: str, rate: float, request: Path) -> Answers:
     seconds = bench.plan.fixed_seconds
-    with held(openloop.start(url, rate, seconds, _CONNECTIONS, request)) as child:
+    with held(openloop.start(url, rate, seconds, CONNECTIONS, request)) as child:
         return openloop.finish(child, seconds)
 
 

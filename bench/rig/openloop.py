@@ -89,25 +89,25 @@ class Client:
             self._sockets[connection.fileno()] = connection
             self._poll.register(connection, select.EPOLLIN)
         self._free = deque(self._sockets)
-        self._due_of: dict[int, float] = {}
+        self._sent: dict[int, tuple[float, float]] = {}  # when due and when sent, on their way
         self._waiting: deque[float] = deque()
-        self._latencies = array("d")
+        self.journal = array("d")
         self._lateness = array("d")
         self._failed = 0
 
     def run(self, rate: float, seconds: float) -> Answers:
         """Send for so long, then wait for the answers still missing."""
         schedule = Schedule(rate, seconds)
-        start, cpu = time.perf_counter(), time.process_time()
+        start, cpu = time.monotonic(), time.process_time()
         end = seconds + _PATIENCE_SECONDS
-        while not (schedule.over and not self._waiting and not self._due_of):
-            now = time.perf_counter() - start
+        while not (schedule.over and not self._waiting and not self._sent):
+            now = time.monotonic() - start
             if now > end:
                 break
-            self._send(schedule.due(now), start)
-            if not self._receive(start):
+            self._send([start + due for due in schedule.due(now)])
+            if not self._receive():
                 time.sleep(_NAP_SECONDS)
-        taken = time.perf_counter() - start
+        taken = time.monotonic() - start
         return self._answers(rate, taken, (time.process_time() - cpu) / taken)
 
     def close(self) -> None:
@@ -116,22 +116,22 @@ class Client:
         for connection in self._sockets.values():
             connection.close()
 
-    def _send(self, due: list[float], start: float) -> None:
+    def _send(self, due: list[float]) -> None:
         while self._waiting and self._free:
             self._give(self._waiting.popleft())
         for moment in due:
             if self._free:
-                self._lateness.append(time.perf_counter() - start - moment)
-                self._give(moment)
+                self._lateness.append(self._give(moment) - moment)
             else:
                 self._waiting.append(moment)
 
-    def _give(self, moment: float) -> None:
-        descriptor = self._free.popleft()
-        self._due_of[descriptor] = moment
+    def _give(self, moment: float) -> float:
+        descriptor, now = self._free.popleft(), time.monotonic()
+        self._sent[descriptor] = moment, now
         self._sockets[descriptor].send(self._request)
+        return now
 
-    def _receive(self, start: float) -> bool:
+    def _receive(self) -> bool:
         """Take the answers that are there; each fits into one read, and is alone in it."""
         events = self._poll.poll(0)
         for descriptor, _ in events:
@@ -141,16 +141,17 @@ class Client:
                     raise ConnectionError("the server closed a connection")
                 if _END not in answer:
                     continue
-                self._latencies.append(time.perf_counter() - start - self._due_of.pop(descriptor))
+                self.journal.extend((*self._sent.pop(descriptor), time.monotonic()))
                 self._failed += not answer.startswith(_OK)
                 self._free.append(descriptor)
         return bool(events)
 
     def _answers(self, asked: float, taken: float, busy: float) -> Answers:
-        latencies = self._latencies
+        latencies = [read - due for due, read in
+                     zip(self.journal[::3], self.journal[2::3], strict=True)]
         return Answers(
             asked=asked, rate=len(latencies) / taken, requests=len(latencies),
-            failed=self._failed, unanswered=len(self._due_of) + len(self._waiting),
+            failed=self._failed, unanswered=len(self._sent) + len(self._waiting),
             p50=percentile(latencies, 0.5), p90=percentile(latencies, 0.9),
             p99=percentile(latencies, 0.99), p999=percentile(latencies, 0.999),
             most=max(latencies, default=float("nan")), late=percentile(self._lateness, 0.99),
@@ -158,13 +159,14 @@ class Client:
 
 
 def start(url: str, rate: float, seconds: float, connections: int, request: Path,
-          cores: Sequence[int] = ()) -> "subprocess.Popen[str]":
+          cores: Sequence[int] = (), journal: Path | None = None) -> "subprocess.Popen[str]":
     """Start the client as a process; `finish` waits for it."""
     where = urlsplit(url)
     with on_cores(cores):
         return subprocess.Popen(
             [sys.executable, "-m", "bench.rig.openloop", str(where.hostname), str(where.port),
-             str(rate), str(seconds), str(connections), str(request)],
+             str(rate), str(seconds), str(connections), str(request),
+             *([str(journal)] if journal else [])],
             cwd=Path(__file__).parents[2], text=True, stdout=subprocess.PIPE)
 
 
@@ -178,12 +180,14 @@ def finish(child: "subprocess.Popen[str]", seconds: float) -> Answers:
 
 def main(arguments: Sequence[str]) -> None:
     """Run once and print the answers as JSON."""
-    host, port, rate, seconds, connections, request = arguments
+    host, port, rate, seconds, connections, request, *journal = arguments
     client = Client(host, int(port), int(connections), Path(request).read_bytes())
     try:
         answers = client.run(float(rate), float(seconds))
     finally:
         client.close()
+    for path in journal:
+        Path(path).write_bytes(client.journal.tobytes())
     sys.stdout.write(json.dumps(asdict(answers)))
 
 

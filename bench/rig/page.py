@@ -1,4 +1,4 @@
-"""docs/performance.md: what runs write into it, each between marks of its own."""
+"""docs/performance.md and README.md: what runs write into them, between marks."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from bench.rig import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
+FRONT = ROOT / "README.md"
 _BEGIN, _END = "<!-- {name}: begin", "<!-- {name}: end -->"
 
 
@@ -28,9 +29,9 @@ def place(text: str, name: str, content: str) -> str:
     return f"{before}{first}{said}{line_end}{content}\n{last}{after}"
 
 
-def put(name: str, content: str) -> None:
-    """Write `content` into the page between the marks of `name`."""
-    PAGE.write_text(place(PAGE.read_text(), name, content))
+def put(name: str, content: str, path: Path = PAGE) -> None:
+    """Write `content` into a page between the marks of `name`."""
+    path.write_text(place(path.read_text(), name, content))
 
 
 def origin(directory: Path) -> str:

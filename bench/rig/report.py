@@ -13,6 +13,8 @@ DASHBOARD = "dashboard-"
 SOAK = "soak"
 """The scenario that watches what grows."""
 
+_PROCESSES = {"worker": "CPU of the edge", "store process": "CPU of the store",
+              "nginx": "CPU of nginx"}
 _LABEL = 36
 _NONE = "-"
 
@@ -122,6 +124,37 @@ def rivals_table(entries: Sequence[Entry]) -> list[list[str]]:
                   _NONE if rival.kept is None else f"{min(rival.kept, 1):.1%}"]
                  for rival in entry.result.rivals]
     return rows if len(rows) > 1 else []
+
+
+def cpu_table(entries: Sequence[Entry]) -> list[list[str]]:
+    """CPU of a request in each process, of scenarios beside nginx; empty without one."""
+    rows = [["CPU, µs a request: min / median / max", *_PROCESSES]]
+    for entry in entries:
+        found = {figure.label: figure for figure in entry.result.more} if entry.result else {}
+        if all(label in found for label in _PROCESSES.values()):
+            rows.append([entry.scenario.name,
+                         *(spread(found[label]) for label in _PROCESSES.values())])
+    return rows if len(rows) > 1 else []
+
+
+def evidence(entries: Sequence[Entry], facts: dict[str, object], date: str) -> str | None:
+    """What stands behind the promise, in sentences; None where a scenario of it was not measured.
+
+    Links are those of a page in the root of the repository.
+    """
+    scores = {entry.scenario.name: (entry.result.ours.spread.median, entry.result.score)
+              for entry in entries if entry.result is not None and not entry.failed}
+    if not {"post", "sustained", "landing-lag"} <= scores.keys():
+        return None
+    post, ratio = scores["post"]
+    return (f"[Measured](docs/performance.md#results) on {date} on {facts['cores']} cores of"
+            f" {facts['cpu']}:\n\n"
+            f"- **{number(post)} events/s**, one in each request and each synced before its answer,"
+            f" by one worker: {number(ratio)} of what an nginx answers there that keeps nothing.\n"
+            f"- **{number(scores['sustained'][1])} events/s** from the request into every table,"
+            " with the load on the same cores.\n"
+            f"- **{number(scores['landing-lag'][1])} s** from an answer until SQL finds the event,"
+            " at half of that, for 99 of 100.")
 
 
 def questions_table(entries: Sequence[Entry]) -> list[list[str]]:

@@ -27,5 +27,9 @@ def test_the_page_of_the_documentation_has_a_place_for_each_run(name: str) -> No
     assert "new" in page.place(page.PAGE.read_text(), name, "new")
 
 
+def test_the_front_page_has_a_place_for_the_evidence() -> None:
+    assert "new" in page.place(page.FRONT.read_text(), "evidence", "new")
+
+
 def test_a_grid_has_a_line_under_its_heads() -> None:
     assert "| a | b |\n| --- | --- |\n| 1 | 2 |" == page.grid([["a", "b"], ["1", "2"]])

@@ -89,6 +89,30 @@ def test_markdown_has_the_machine_above_tables_and_charts() -> None:
     assert ["![Rates](charts/x.svg)"] == said[2:]
 
 
+def test_the_cpu_of_each_process_stands_beside_that_of_nginx() -> None:
+    found = {name: Figure(name, "µs a request", (taken,)) for name, taken in
+             (("CPU of the edge", 16.0), ("CPU of nginx", 9.5), ("CPU of the store", 20.0))}
+    whole = entry(FASTER, 0.5, more=list(found.values()))
+
+    assert ["fast", "16.0", "20.0", "9.50"] == report.cpu_table([whole, entry(SLOWER, 5)])[1]
+    assert [] == report.cpu_table([entry(FASTER, 0.5, more=[found["CPU of nginx"]])])
+
+
+def test_the_evidence_has_the_figures_of_the_promise_or_is_not_told() -> None:
+    measured = [replace(entry(FASTER, 0.5), scenario=replace(FASTER, name=name))
+                for name in ("post", "sustained", "landing-lag")]
+
+    said = report.evidence(measured, FACTS, "2026-01-02")
+
+    assert said is not None
+    assert "on 2 cores of A CPU:" in said
+    assert "**1.00 events/s**, one in each request" in said
+    assert "0.500 of what an nginx" in said
+    assert report.evidence(measured[1:], FACTS, "2026-01-02") is None
+    broken = replace(measured[0], result=None, error="LoadFailed")
+    assert report.evidence([broken, *measured[1:]], FACTS, "2026-01-02") is None
+
+
 def test_each_peer_stands_beside_its_guarantee_and_what_was_found_of_its_answers() -> None:
     rival = Rival("Pipe", "on disk", True, Figure("Pipe", "events/s", (1.0, 2.0, 3.0)), 0.25, 4.5,
                   17.0, 0.5)
