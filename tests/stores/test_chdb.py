@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,22 +138,36 @@ EVERYWHERE = [
     {"kind": "update", "extra": UPDATE}]
 """Rows for every derived table, in three partitions."""
 
+Landed = tuple[Path, Any]
+"""A folder in which batch 1 has landed, and what each table counts."""
+
+
+@pytest.fixture(scope="module")
+def landed_once(tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    folder = tmp_path_factory.mktemp("landed")
+    make_batch(folder, 1, EVERYWHERE)
+    _run(CHILD, folder, "1")
+    return folder, json.loads(_run("-c", COUNT, folder / "db"))
+
+
+@pytest.fixture
+def landed(landed_once: Landed, tmp_path: Path) -> Landed:
+    folder, whole = landed_once
+    return shutil.copytree(folder, tmp_path / "landed", symlinks=True), whole
+
 
 @pytest.mark.parametrize("table", ["events", "hits", "dailies", "counters", "hosts", "emails",
                                    "payments", "logs", "agreed", "agreements_store",
                                    "jurisdictions_store", "redirect_history", "mthreads_store",
                                    "mstore", "mtriage", "counted", "updates", "accounting"])
-def test_a_part_whose_token_outlived_it_is_put_back(tmp_path: Path, table: str) -> None:
+def test_a_part_whose_token_outlived_it_is_put_back(landed: Landed, table: str) -> None:
     """What a kill leaves that comes between the token of a part and the part."""
-    make_batch(tmp_path, 1, EVERYWHERE)
-    _run(CHILD, tmp_path, "1")
-    whole = json.loads(_run("-c", COUNT, tmp_path / "db"))
+    folder, whole = landed
+    _run("-c", LOSE, folder / "db", table)
+    assert whole != json.loads(_run("-c", COUNT, folder / "db"))
+    _run(CHILD, folder, "1")
 
-    _run("-c", LOSE, tmp_path / "db", table)
-    assert whole != json.loads(_run("-c", COUNT, tmp_path / "db"))
-    _run(CHILD, tmp_path, "1")
-
-    assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
+    assert whole == json.loads(_run("-c", COUNT, folder / "db"))
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -207,16 +222,13 @@ for row in found:
                                     "redirects_store,redirect_history",
                                     "mthreads_store,mstore,mtriage", "counted,updates",
                                     "counters,counted", "counters"])
-def test_a_token_that_a_power_cut_took_doubles_nothing(tmp_path: Path, tables: str) -> None:
+def test_a_token_that_a_power_cut_took_doubles_nothing(landed: Landed, tables: str) -> None:
     """The engine syncs parts, but not the file with their tokens."""
-    make_batch(tmp_path, 1, EVERYWHERE)
-    _run(CHILD, tmp_path, "1")
-    whole = json.loads(_run("-c", COUNT, tmp_path / "db"))
+    folder, whole = landed
+    _run("-c", FORGET, folder / "db", tables)
+    _run(CHILD, folder, "1")
 
-    _run("-c", FORGET, tmp_path / "db", tables)
-    _run(CHILD, tmp_path, "1")
-
-    assert whole == json.loads(_run("-c", COUNT, tmp_path / "db"))
+    assert whole == json.loads(_run("-c", COUNT, folder / "db"))
 
 
 @pytest.mark.parametrize("bytes_left", [0, 5, 100, -1])
