@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from harness.hits import NOON, hit, record
@@ -183,6 +184,31 @@ def test_a_hit_at_which_refining_raises_is_set_aside(
 
     assert ["e1", "e2", "e4", "e5"] == bench.rows("ename")
     assert {"refine_failed": 1} == bench.files.totals.quarantined
+
+
+@pytest.mark.parametrize("scarce", [
+    MemoryError(), OSError(errno.EMFILE, "Too many open files"),
+    pa.ArrowException("Unknown error: Failed to launch worker thread")])
+def test_no_hit_is_set_aside_for_what_the_machine_lacks(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, scarce: Exception,
+) -> None:
+    """The process ends for it, and the next one makes the batch."""
+    bench.spool("w0", *[record({"ename": f"e{n}"}, number=n) for n in range(1, 4)])
+    real = Refinery.refine
+
+    def failing(refinery: Refinery, hits: Any) -> Any:
+        if any(b"e2" in one.body for one in hits):
+            raise scarce
+        return real(refinery, hits)
+
+    with monkeypatch.context() as lack:
+        lack.setattr(Refinery, "refine", failing)
+        with pytest.raises(type(scarce)):
+            bench.seal()
+    bench.seal()
+
+    assert ["e1", "e2", "e3"] == bench.rows("ename")
+    assert {} == bench.files.totals.quarantined
 
 
 def test_old_manifests_fold_into_totals_that_stay_the_same(

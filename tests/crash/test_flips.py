@@ -2,8 +2,10 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from harness.pipeline import Landed, ModelStore, Pipeline, Until
@@ -95,6 +97,32 @@ def test_a_damaged_batch_lands_nowhere_and_stops_no_other(tmp_path: Path) -> Non
     life.carry()
     assert Counter(["k1", "k2", "k3"]) == life.landed.rows
     assert [] == life.pipeline.courier.cursor.position.gaps
+    life.pipeline.end()
+
+
+@pytest.mark.parametrize("scarce", [
+    pa.ArrowException("Unknown error: Failed to launch worker thread"),
+    pa.lib.ArrowMemoryError("malloc of size 64 failed")])
+def test_a_batch_that_cannot_be_read_for_lack_of_memory_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scarce: Exception,
+) -> None:
+    life = Life(tmp_path / "data")
+    life.send(1, 2)
+    real, left = pa.ipc.open_file, [2]
+
+    def failing(source: pa.NativeFile) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise scarce
+        return real(source)
+
+    monkeypatch.setattr(pa.ipc, "open_file", failing)
+    monkeypatch.setattr("tracker.delivery.courier._FIRST_PAUSE", 0.01)
+    life.carry()
+
+    assert Counter(["k1", "k2"]) == life.landed.rows
+    assert [] == life.pipeline.courier.cursor.position.gaps
+    assert set() == life.pipeline.files.damaged
     life.pipeline.end()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from harness.attack import check_sums
 from harness.load import Client, Sent
 from harness.process import TrackerProcess, eventually
 
@@ -69,9 +70,7 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> N
         check(tracker, sent, "SELECT params.k::String AS k, count() AS n"
               " FROM sfpla.events GROUP BY k")
         total = tracker.value("SELECT count() FROM sfpla.events")
-        for table in ("hits", "ips", "reqs", "dailies", "referrers"):
-            assert total == tracker.value(f"SELECT sum(total) FROM sfpla.{table}"), table
-        assert total == tracker.value("SELECT sum(landed) FROM sfpla.accounting")
+        check_sums(tracker, total)
         check_duckdb(tracker, total)
     finally:
         for client in clients:

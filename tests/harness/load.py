@@ -145,14 +145,15 @@ class Client(threading.Thread):
         mark = self._random.getrandbits(64)
         event: Event = {
             "eid": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
-            "vid": f"v{mark % 50}", "sid": f"s{mark % 50}", "ename": self._name,
+            "vid": f"v{mark % 50}", "sid": f"s{mark % 50}", "uid": f"u{mark % 40}",
+            "ename": self._name,
             "url": f"https://example.com/{mark % 20}", "last": "https://example.org/from",
             "params": {"k": f"{mark:016x}"}}
         if way != "payments":
             return event | {"etyp": "test"}
         items = [{"id": item, "amt": str(amount), "currency": "EUR"}
                  for item, amount in items_of(f"{mark:016x}").items()]
-        return event | {"uid": f"u{mark % 50}", "org": self._name, "payments": items}
+        return event | {"org": self._name, "payments": items}
 
 
 def marks_of(messages: Sequence[Message]) -> set[str]:

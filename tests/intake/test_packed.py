@@ -1,6 +1,7 @@
 """LZ4 messages come out whole or not at all, and a length that lies takes no memory."""
 
 import tracemalloc
+from typing import Any
 
 import lz4.block
 import lz4.frame
@@ -73,3 +74,18 @@ def test_a_length_beyond_what_can_follow_takes_no_memory() -> None:
 def test_as_much_as_may_be_is_taken() -> None:
     assert bytes(LIMIT) == unpack(lz4.block.compress(bytes(LIMIT)), LIMIT)
     assert bytes(LIMIT) == unpack(lz4.frame.compress(bytes(LIMIT)), LIMIT)
+
+
+@pytest.mark.parametrize("data", [lz4.block.compress(TEXT), lz4.frame.compress(TEXT)],
+                         ids=["block", "frame"])
+def test_no_message_is_refused_for_good_as_memory_is_short(
+    data: bytes, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client would never send it again."""
+    def failing(*_: Any, **__: Any) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(lz4.block, "decompress", failing)
+    monkeypatch.setattr(lz4.frame, "LZ4FrameDecompressor", failing)
+    with pytest.raises(MemoryError):
+        unpack(data, LIMIT)

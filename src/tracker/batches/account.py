@@ -15,6 +15,7 @@ from tracker.batch import Manifest, SpoolRange, events_of
 from tracker.batches.deadletters import WHOLE, DeadLetter
 from tracker.batches.gate import Bodies, EidGate, Ids, Verdict
 from tracker.batches.pending import Taken
+from tracker.batches.scarcity import is_scarcity
 from tracker.batches.unfold import Unfolded, unfold
 from tracker.hit import Hit
 from tracker.refine.refined import Refined
@@ -92,6 +93,8 @@ def _refine(hits: list[Hit], refinery: Refinery) -> tuple[list[Hit], list[Hit], 
     try:
         return hits, [], refinery.refine(hits)
     except Exception as error:  # whatever it is, no hit may stop those behind it
+        if is_scarcity(error):
+            raise
         log.error("refining failed", hits=len(hits), error=type(error).__name__)  # noqa: TRY400
     failed = _culprits(hits, refinery)
     known = [hit for hit in hits if hit not in failed]
@@ -102,7 +105,9 @@ def _culprits(hits: list[Hit], refinery: Refinery) -> list[Hit]:
     """The hits at which refining raises, found by halving."""
     try:
         refinery.refine(hits)
-    except Exception:
+    except Exception as error:
+        if is_scarcity(error):
+            raise
         if len(hits) == 1:
             return hits
         half = len(hits) // 2

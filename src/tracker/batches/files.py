@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from tracker.batch import Batch, Manifest
+from tracker.batches.scarcity import is_scarcity
 from tracker.durable import Files, make_directory, remove, write_file
 from tracker.errors import BatchDamaged
 from tracker.state import read_state, write_state
@@ -219,6 +220,8 @@ def _checked_table(path: Path, manifest: Manifest) -> pa.Table:
         if manifest.rows_crc is None:
             table.validate(full=True)
     except pa.ArrowException as error:
+        if manifest.rows_crc is not None or is_scarcity(error):
+            raise  # the bytes are those that were sealed
         raise BatchDamaged(f"{path} is damaged: {error}") from error
     if table.num_rows != manifest.rows:
         raise BatchDamaged(f"{path} is damaged: {table.num_rows} rows instead of {manifest.rows}")

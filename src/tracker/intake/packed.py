@@ -18,7 +18,8 @@ MOST_PER_BYTE = 255
 def unpack(data: bytes, limit: int) -> bytes:
     """The text in a binary message: a block behind its length, or one whole LZ4 frame.
 
-    Raises `RequestRefused` for what is neither, or has more than `limit` bytes.
+    Raises `RequestRefused` for what is neither, or has more than `limit` bytes; `MemoryError` where
+    the machine has none left, which says nothing of the message.
     """
     if data.startswith(FRAME_MAGIC):
         return _frame(data, limit)
@@ -32,7 +33,7 @@ def unpack(data: bytes, limit: int) -> bytes:
                              f" bytes; {limit} are the most. Send it in parts.")
     try:
         text: bytes = lz4.block.decompress(data[PREFIX:], uncompressed_size=size)
-    except (lz4.block.LZ4BlockError, ValueError, MemoryError):
+    except (lz4.block.LZ4BlockError, ValueError):
         raise _broken("what follows its length is no block of that length") from None
     if len(text) != size:
         raise _broken("its length is not that of what follows")
@@ -43,7 +44,7 @@ def _frame(data: bytes, limit: int) -> bytes:
     frame = lz4.frame.LZ4FrameDecompressor()
     try:
         text: bytes = frame.decompress(data, max_length=limit + 1)
-    except (RuntimeError, ValueError, EOFError, MemoryError):
+    except (RuntimeError, ValueError, EOFError):
         raise _broken("it begins like an LZ4 frame and is none") from None
     if len(text) > limit:
         raise RequestRefused(413, "message_too_large", f"The message unpacks to more than {limit}"
