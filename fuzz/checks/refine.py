@@ -12,16 +12,10 @@ from fuzz.checks.door import NOW, PEER
 from fuzz.checks.intake import _INTAKES, accept, read_request, shape_of
 from tracker.hit import Hit, Route, decode_hit, encode_hit
 from tracker.intake.values import uuid_text
+from tracker.numerals import INT64_MAX, INT64_MIN, read_integer, read_number
 from tracker.refine import Refinery
 from tracker.refine.agents import Agents
-from tracker.refine.coerce import (
-    INT64_MAX,
-    INT64_MIN,
-    read_flag,
-    read_integer,
-    read_number,
-    read_text,
-)
+from tracker.refine.coerce import read_flag, read_text
 from tracker.refine.decode import BROKEN, decode_object
 from tracker.refine.head import host_name, read_language, read_user
 from tracker.refine.ids import canonical, uuid_digits
