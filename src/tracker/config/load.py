@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 
 from tracker.config.address import is_loopback, parse_address
 from tracker.config.goregex import compile_go
-from tracker.config.keys import CURRENCY_KEYS, KEYS, PORT_KEYS, SPOOL_KEYS, Key
+from tracker.config.keys import (
+    CONSENT_KEYS,
+    CURRENCY_KEYS,
+    KEYS,
+    PORT_KEYS,
+    SPOOL_KEYS,
+    Key,
+)
 from tracker.config.read import Reader, Values, parse
 from tracker.config.services import Services, read_services
 from tracker.errors import ConfigError
@@ -21,6 +28,7 @@ from tracker.machine import machine_bytes
 from tracker.money import currency_code
 from tracker.settings import (
     BatchSettings,
+    ConsentSettings,
     DoorSettings,
     GeoFile,
     GeoSettings,
@@ -222,6 +230,8 @@ def _intake(given: _Given, directory: Path) -> IntakeSettings:
         domains=tuple(host.strip().lower() for host in given.texts("Domains")),
         default_redirect=_web_url("DefaultRedirect", given.text("DefaultRedirect")),
         static_directory=directory / static if static else None,
+        ignore_query_key=given.text("IgnoreQueryParamsKey"),
+        consent=_consent(given),
     )
 
 
@@ -279,7 +289,15 @@ def _refine(given: _Given) -> RefineSettings:
         created_future_seconds=given.integer("CreatedFutureSeconds"),
         base_currency=base,
         rates=rates,
+        consent=_consent(given),
     )
+
+
+def _consent(given: _Given) -> ConsentSettings:
+    section = given.values.get("Consent", {})
+    assert isinstance(section, dict)
+    consent = _Given(section, {key.name: key for key in CONSENT_KEYS})
+    return ConsentSettings(*(consent.integer(key.name) for key in CONSENT_KEYS))
 
 
 def _currency(given: _Given) -> tuple[str, dict[str, Decimal]]:
