@@ -411,6 +411,17 @@ def test_bits_of_consent_that_cannot_be_are_named(consent: Any, words: str) -> N
     assert words in refusal({**PLAIN, "Consent": consent})
 
 
+@pytest.mark.parametrize(("text", "level"), [
+    ("", None), ("warning", 30), (" Error ", 40)])
+def test_own_lines_are_kept_from_a_level_on(text: str, level: int | None) -> None:
+    assert level == settings({**PLAIN, "OwnLogs": text}).own_logs
+
+
+def test_a_level_that_is_none_is_named() -> None:
+    assert 'OwnLogs: "loud" is no level; write warning or error' in refusal(
+        {**PLAIN, "OwnLogs": "loud"})
+
+
 def test_the_config_of_the_original_loads_unmodified() -> None:
     if not REFERENCE.exists():
         pytest.skip("the config file of the original is not at hand")

@@ -214,3 +214,4 @@ class Settings:
     tls_key: Path | None = None
     services: tuple[ServiceState, ...] = ()
     warnings: tuple[str, ...] = ()
+    own_logs: int | None = None  # the least level (of `logging`) of own lines that are rows too

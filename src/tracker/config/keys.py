@@ -213,6 +213,8 @@ KEYS: tuple[Key, ...] = (
     _ours("Jurisdictions", Form.TEXT, "", "File that changes the list of laws at `/ppi/jds`."),
     _ours("LegacyHashes", Form.FLAG, False,
           "Make these hashes as the original (SHA-1), to join old data."),
+    _ours("OwnLogs", Form.TEXT, "", "`warning` or `error`: what the tracker itself logs from this"
+          " level on stands in the table `logs`, too; empty is off."),
     Key("Debug", Form.FLAG, False, "Log more, and errors with their traceback."),
     # Known, without effect
     *(_later(name, Form.ANY, default, about) for name, default, about in (

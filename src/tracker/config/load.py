@@ -1,5 +1,6 @@
 """Builds `Settings` from a config file, the environment and the defaults."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from tracker.settings import (
 DEFAULT_NAME = "config.json"
 
 _GREATEST_RATE = 10**9
+_OWN_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR}
 
 T = TypeVar("T")
 
@@ -142,7 +144,16 @@ def _build(tree: Mapping[str, object], path: Path | None, reader: Reader) -> Set
         tls_key=key,
         services=services.states,
         warnings=reader.warnings,
+        own_logs=_own_logs(given.text("OwnLogs")),
     )
+
+
+def _own_logs(text: str) -> int | None:
+    level = text.strip().lower()
+    if level and level not in _OWN_LEVELS:
+        raise ConfigError(f'OwnLogs: "{text}" is no level; write {" or ".join(_OWN_LEVELS)}, or'
+                          ' "" for none')
+    return _OWN_LEVELS.get(level)
 
 
 def _listeners(given: _Given) -> tuple[Listener, ...]:
