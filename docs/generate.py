@@ -23,7 +23,15 @@ from meanings import DROPS, ERRORS, REASONS
 from tracker import cli, metrics
 from tracker.batches.account import IMPORT_GAP, NOT_A_HIT, REFINE_FAILED
 from tracker.columns import BATCH_COLUMNS, Column, From
-from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS, Key, Status
+from tracker.config.keys import (
+    CONSENT_KEYS,
+    CURRENCY_KEYS,
+    KEYS,
+    SERVICE_KEYS,
+    SPOOL_KEYS,
+    Key,
+    Status,
+)
 from tracker.query.failure import NAMES, QueryFailed
 from tracker.refine.refined import Drop, Reason
 from tracker.routes import SOURCES
@@ -310,6 +318,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tracking-routes": tracking_routes, "sources": sources, "pages": pages,
     "link-pages": link_pages, "server-pages": server_pages,
     "config": lambda: keys_of(KEYS, Status.OURS, Status.ORIGINAL),
+    "config-consent": lambda: keys_of(CONSENT_KEYS, Status.OURS),
     "config-currency": lambda: keys_of(CURRENCY_KEYS, Status.OURS),
     "config-spool": lambda: keys_of(SPOOL_KEYS, Status.OURS, Status.ORIGINAL),
     "config-service": lambda: keys_of(SERVICE_KEYS, Status.OURS, Status.ORIGINAL),

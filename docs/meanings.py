@@ -8,7 +8,8 @@ ERRORS: dict[str, str] = {
                   " the point, 4 behind it.",
     "bad_currency": "`currency` is no code of ISO 4217.",
     "bad_payments": "`payments` is not an array of objects.",
-    "bad_value": "A value of a server message cannot be; `field` says which, the message why.",
+    "bad_value": "A value of a server message or of an agreement cannot be; `field` says which, the"
+                 " message why.",
     "agreements_unavailable": "Agreements are read by the query port, which is off or does not"
                               " answer now.",
     "bad_address": "`ip` is no address.",

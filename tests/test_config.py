@@ -18,7 +18,7 @@ from tracker.config.goregex import compile_go
 from tracker.config.keys import KEYS, PORT_KEYS, SERVICE_KEYS, Status
 from tracker.config.read import parse
 from tracker.errors import ConfigError
-from tracker.settings import Listener, Settings, StoreSettings
+from tracker.settings import ConsentSettings, Listener, Settings, StoreSettings
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "data" / "reference-config.json"
 
@@ -385,6 +385,41 @@ def test_a_data_directory_that_cannot_be_made_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="DataDirectory: "):
         prepare(settings({**PLAIN, "DataDirectory": "file/data"}))
+
+
+def test_a_query_that_is_not_to_be_read_is_not_read_before_the_answer_either() -> None:
+    loaded = settings({**PLAIN, "IgnoreQueryParamsKey": "igqp"})
+
+    assert ("igqp", "igqp") == (loaded.intake.ignore_query_key, loaded.refine.ignore_query_key)
+
+
+def test_consent_is_asked_for_where_it_is_configured() -> None:
+    assert ConsentSettings() == settings(PLAIN).refine.consent
+    loaded = settings({**PLAIN, "Consent": {"Identity": 1024, "params": 4096, "Assumed": 1}})
+
+    assert ConsentSettings(1024, 4096, 1) == loaded.refine.consent == loaded.intake.consent
+
+
+@pytest.mark.parametrize(("consent", "words"), [
+    ({"Identity": -1}, "Consent.Identity: must be at least 0"),
+    ({"Identity": 1 << 63}, "Consent.Identity: must be a whole number"),
+    ({"Identity": "all"}, "Consent.Identity: must be a whole number"),
+    ({"Identities": 1}, "Consent.Identities: unknown key; did you mean Identity?"),
+    (1024, "Consent: must be an object"),
+])
+def test_bits_of_consent_that_cannot_be_are_named(consent: Any, words: str) -> None:
+    assert words in refusal({**PLAIN, "Consent": consent})
+
+
+@pytest.mark.parametrize(("text", "level"), [
+    ("", None), ("warning", 30), (" Error ", 40)])
+def test_own_lines_are_kept_from_a_level_on(text: str, level: int | None) -> None:
+    assert level == settings({**PLAIN, "OwnLogs": text}).own_logs
+
+
+def test_a_level_that_is_none_is_named() -> None:
+    assert 'OwnLogs: "loud" is no level; write warning or error' in refusal(
+        {**PLAIN, "OwnLogs": "loud"})
 
 
 def test_the_config_of_the_original_loads_unmodified() -> None:

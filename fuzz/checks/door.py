@@ -14,7 +14,7 @@ from tracker.door.handover import Application
 from tracker.hit import decode_hit
 from tracker.intake import Intake
 from tracker.intake.head import OUR_COOKIES
-from tracker.settings import DoorSettings, IntakeSettings
+from tracker.settings import ConsentSettings, DoorSettings, IntakeSettings
 from tracker.spool.writer import Spool
 
 TAIL = bytes.fromhex("8001a1a2a3a4a5a6")
@@ -27,7 +27,7 @@ SETTINGS = (
         body_bytes=2_048, events_per_request=20, json_depth=5, keys_per_event=12,
         domains=("shop.example",), allow_origin="https://a.example",
         default_redirect="https://home.example/", ignore_query_key="igqp",
-        trusted_proxies=(ip_network("192.0.2.0/24"),)),
+        trusted_proxies=(ip_network("192.0.2.0/24"),), consent=ConsentSettings(1, 2)),
 )
 STATUSES = frozenset({101, 200, 204, 207, 302, 400, 403, 404, 405, 408, 413, 414, 415, 426, 431,
                       503})

@@ -12,16 +12,10 @@ from fuzz.checks.door import NOW, PEER
 from fuzz.checks.intake import _INTAKES, accept, read_request, shape_of
 from tracker.hit import Hit, Route, decode_hit, encode_hit
 from tracker.intake.values import uuid_text
+from tracker.numerals import INT64_MAX, INT64_MIN, read_integer, read_number
 from tracker.refine import Refinery
 from tracker.refine.agents import Agents
-from tracker.refine.coerce import (
-    INT64_MAX,
-    INT64_MIN,
-    read_flag,
-    read_integer,
-    read_number,
-    read_text,
-)
+from tracker.refine.coerce import read_flag, read_text
 from tracker.refine.decode import BROKEN, decode_object
 from tracker.refine.head import host_name, read_language, read_user
 from tracker.refine.ids import canonical, uuid_digits
@@ -29,13 +23,14 @@ from tracker.refine.names import PERSONAL
 from tracker.refine.params import join, tidy, typed_text
 from tracker.refine.times import read_time
 from tracker.refine.urls import Urls, strip_scheme
-from tracker.settings import RefineSettings
+from tracker.settings import ConsentSettings, RefineSettings
 
 _REFINERIES = (
     Refinery(RefineSettings(private_key=b"key")),
     Refinery(RefineSettings(
         private_prefix="p", legacy_hashes=True, remove_ip=True, lowercase_values=True,
-        ignore_query_key="igqp", url_filter=re.compile(r"https?://([^/?#]+)(/[^?#]*)"))),
+        ignore_query_key="igqp", url_filter=re.compile(r"https?://([^/?#]+)(/[^?#]*)"),
+        consent=ConsentSettings(1, 2))),
 )
 COMPANY = 32
 _waiting: list[bytes] = []
@@ -75,7 +70,8 @@ def refine(requests: Sequence[bytes]) -> None:
             accepted.add(place)
         hits.append(hit or Hit(bytes(16), NOW, Route.TR, PEER, request.head, request.body,
                                shape_of(request.body), 1))
-    refined = _REFINERIES[zlib.crc32(requests[-1]) & 1].refine(hits)
+    refinery = _REFINERIES[zlib.crc32(requests[-1]) & 1]
+    refined = refinery.refine(hits)
     table = refined.table
     table.validate()
     assert sum(hit.events for hit in hits) == table.num_rows + len(refined.dead)
@@ -84,8 +80,10 @@ def refine(requests: Sequence[bytes]) -> None:
         for text in table[name].to_pylist():
             held = json.loads(text)
             assert name != "params" or PERSONAL.isdisjoint(map(str.lower, held))
-    for name in ("eid", "vid", "sid"):
-        assert all(table[name].to_pylist())
+    assert all(table["eid"].to_pylist())
+    for vid, sid, iphash in zip(*(table[name].to_pylist() for name in ("vid", "sid", "iphash")),
+                                strict=True):
+        assert (vid and sid) or (refinery is _REFINERIES[1] and not sid and not iphash)
 
 
 def check_params(data: bytes) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from tracker.confinement import confine
+from tracker.ownlogs.teller import tell
 from tracker.places import Places
 from tracker.settings import Listener, Settings
 
@@ -38,6 +39,7 @@ class Task:
     listeners: tuple[tuple[Listener, int], ...] = ()  # with the descriptors of their sockets
     socket: int | None = None  # the query port's, or the store process's where queries ask it
     calls: int | None = None  # the store process's where the registry's writer takes calls
+    telling: int | None = None  # the pipe of those who keep warnings
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Task:
 def start(task: Task, keep: Sequence[int]) -> subprocess.Popen[bytes]:
     """Start a child; the descriptors in `keep` stay open in it under the same numbers."""
     descriptors = [*keep, *(descriptor for _, descriptor in task.listeners)]
-    descriptors += [own for own in (task.socket, task.calls) if own is not None]
+    descriptors += [own for own in (task.socket, task.calls, task.telling) if own is not None]
     child = subprocess.Popen(
         [sys.executable, "-P", "-c", "from tracker.child import main; main()"],
         stdin=subprocess.PIPE, pass_fds=descriptors, env=_environment(task),
@@ -75,6 +77,8 @@ def main() -> None:
     sockets = [(listener, socket.socket(fileno=descriptor))
                for listener, descriptor in task.listeners]
     own = _socket(task.socket)
+    if task.telling is not None and task.settings.own_logs is not None:
+        tell(task.telling, task.name, task.settings.own_logs)
     if task.index is not None:
         from tracker import edge  # noqa: PLC0415 - no other process needs the door
         edge.run(task.settings, task.index, sockets, LIFELINE)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import socket
 import ssl
@@ -24,6 +23,7 @@ from tracker.durable import usage
 from tracker.errors import ConfigError
 from tracker.geoip.asked import Asked
 from tracker.intake import Intake
+from tracker.intake.ticks import new_tail
 from tracker.jurisdictions import Jurisdictions
 from tracker.logs import set_up_logs
 from tracker.machine import calm_gc
@@ -198,14 +198,6 @@ class Edge:
             counts = add(self._before, counts)
         return EdgeSnapshot(self._file.stamp(), counts, self.door.connections,
                             self.spool.pending_bytes, self.spool.refusal)
-
-
-def new_tail() -> bytes:
-    """What ends the ids of one start of a worker: clock sequence and node, both random."""
-    tail = bytearray(secrets.token_bytes(8))
-    tail[0] = tail[0] & 0x3F | 0x80  # the variant of RFC 9562
-    tail[2] |= 0x01  # not the address of a network card
-    return bytes(tail)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:

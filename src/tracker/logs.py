@@ -16,7 +16,8 @@ ExceptionTriple = tuple[type[BaseException], BaseException, TracebackType | None
 
 
 def set_up_logs(debug: bool = False) -> None:
-    """Send structlog and the standard library's loggers to stderr, in one form.
+    """Send structlog and the standard library's loggers to stderr, in one form; and to those
+    handlers of the root that write to no stream.
 
     On a terminal an exception shows whole with `debug`. Otherwise only its type and place: its
     message may hold what a client sent.
@@ -40,7 +41,8 @@ def set_up_logs(debug: bool = False) -> None:
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared], processors=last))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, *(other for other in root.handlers
+                                   if not isinstance(other, logging.StreamHandler))]
     root.setLevel(level)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # each bad request is a warning
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -50,6 +50,20 @@ class DoorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentSettings:
+    """The bits of `cflags` that an event needs, all of them, to be kept whole; 0 asks for none.
+
+    `identity`  for what tells whose event it is, and for cookies that keep a visitor
+    `params`    for what it says in keys and words of its own
+    `assumed`   the flags that count for an event with none
+    """
+
+    identity: int = 0
+    params: int = 0
+    assumed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class IntakeSettings:
     """What the tracking routes take and answer."""
 
@@ -64,6 +78,7 @@ class IntakeSettings:
     json_depth: int = 64
     keys_per_event: int = 2_000
     ignore_query_key: str = ""  # as in RefineSettings, so that cookies name the ids in use
+    consent: ConsentSettings = ConsentSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ class RefineSettings:
     created_future_seconds: int = 300
     base_currency: str = ""
     rates: Mapping[str, Decimal] = field(default_factory=dict)
+    consent: ConsentSettings = ConsentSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +214,4 @@ class Settings:
     tls_key: Path | None = None
     services: tuple[ServiceState, ...] = ()
     warnings: tuple[str, ...] = ()
+    own_logs: int | None = None  # the least level (of `logging`) of own lines that are rows too

@@ -21,6 +21,8 @@ from tracker.banner import banner
 from tracker.child import Task, start
 from tracker.durable import Files, write_file
 from tracker.errors import ConfigError, TrackerError
+from tracker.logs import set_up_logs
+from tracker.ownlogs.keeper import Keeper
 from tracker.places import Places
 from tracker.settings import Listener, Settings
 
@@ -126,6 +128,7 @@ class _Sockets:
 
 def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; gives back the exit status."""
+    set_up_logs(debug=settings.debug)
     settings.data_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(settings.data_directory, settings.stop_seconds + _LOCK_SECONDS)
     sockets = _bind(settings)
@@ -138,12 +141,18 @@ def run(settings: Settings) -> int:
         sockets.inside = _listen_inside(places.inside)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     running = sockets.resolved(settings)
-    processes = _processes(running, sockets, lock)
+    keeper = None  # of warnings; begun behind the signals, which are no thread's to take
+    if settings.own_logs is not None:
+        keeper = Keeper(settings.data_directory, settings.spool)
+        keeper.start(settings.own_logs)
+    processes = _processes(running, sockets, lock, keeper.pipe if keeper else None)
     for process in processes:
         process.look(time.monotonic())
     print(banner(settings, running), flush=True)
     _watch(processes)
     _stop(processes, settings.stop_seconds)
+    if keeper is not None:
+        keeper.stop()
     return 0
 
 
@@ -219,9 +228,11 @@ def _resident(pid: int) -> int:
     return 0
 
 
-def _processes(settings: Settings, sockets: _Sockets, lock: int) -> list[_Process]:
+def _processes(settings: Settings, sockets: _Sockets, lock: int, telling: int | None
+               ) -> list[_Process]:
     """The store process last: it stops when all others have."""
     def process(task: Task, folder: Path, most_bytes: int | None = None) -> _Process:
+        task = replace(task, telling=telling)
         return _Process(task.name, partial(_start, task, lock), folder / f"{task.name}.json",
                         most_bytes)
 

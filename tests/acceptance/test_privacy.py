@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,3 +140,51 @@ def test_events_are_located_by_their_address_and_batches_say_by_which_data(
         tracker, "SELECT country, city, zip FROM sfpla.events WHERE vid = 'v9'")
     manifests = (tracker.folder / "data" / "batches").glob("*.json")
     assert any('"places":"4.zip (' in path.read_text() for path in manifests)
+
+
+def test_who_did_not_agree_is_counted_and_known_by_nothing(tmp_path: Path) -> None:
+    eid = "0e2d1c4a-5d5b-4b4e-9a53-1d3b5c3f7a11"
+    with running(tmp_path, Consent={"Identity": 1024, "Params": 4096}, Workers=1,
+                 Domains=["example.com"]) as tracker:
+        silent = {"eid": eid, "vid": VID, "uid": "u", "email": "a@b.example", "plan": 2,
+                  "ename": "view", "url": "https://example.com/a"}
+        for _ in range(2):
+            assert 200 == tracker.post(silent)
+        assert 200 == tracker.post(silent | {"eid": None, "cflags": 1024, "vid": "known"})
+        assert 200 == tracker.post({"vid": VID, "uid": "u", "orid": "o", "amt": 5}, "/tr/v1/ltv/")
+        assert 200 == tracker.post({"vid": VID, "uid": "u", "tid": "t", "msg": "hello"})
+        assert 200 == tracker.post({"vid": VID, "uid": "u", "cflags": 1}, "/tr/v1/ppi/agree")
+        for path in ("img/?ename=pixel", "xrdr/?url=https://example.com/&ename=way"):
+            _, fields, _ = tracker.request("GET", f"/tr/v1/{path}", headers={"Cookie": "vid=c"})
+            assert "set-cookie" not in fields
+        tracker.flush()
+
+        assert 6 == tracker.value("SELECT toInt32(count()) FROM events")
+        assert 5 == tracker.value(
+            "SELECT toInt32(countIf(vid = '' AND sid = '' AND uid = '' AND ip = '' AND iphash = ''"
+            " AND agent = '' AND NOT first AND toString(params) = '{}')) FROM events")
+        assert [{"vid": "known", "ip": "127.0.0.1"}] == tracker.sql(
+            "SELECT vid, ip FROM events WHERE vid <> ''")
+        for view in ("visitors", "sessions", "people", "reqs", "ips", "emails"):
+            assert 1 == tracker.value(f"SELECT toInt32(count()) FROM {view}"), view
+        assert 0 == tracker.value("SELECT toInt32(sum(total)) FROM counters")
+        assert [{"uid": "", "vid": "", "revenue": 5}] == tracker.sql(
+            "SELECT uid, vid, toInt32(revenue) AS revenue FROM ltv")
+        assert [{"vid": "", "uid": "", "msg": ""}] == tracker.sql(
+            "SELECT vid, uid, msg FROM mstore")
+        assert [{"vid": VID, "uid": "", "ip": "", "cflags": 1}] == tracker.sql(
+            "SELECT vid, uid, ip, toInt32(cflags) AS cflags FROM agreements")
+        assert [{"accepted": 8, "kept": 7, "again": 1}] == tracker.sql(
+            "SELECT toInt32(sum(accepted)) AS accepted, toInt32(sum(landed) + sum(others)) AS kept,"
+            " toInt32(sum(duplicates)) AS again FROM accounting")
+
+
+@pytest.mark.parametrize("sent", ["all", -1, True, 1.5])
+def test_an_agreement_to_what_cannot_be_read_is_refused_by_name(tracker: TrackerProcess,
+                                                                sent: Any) -> None:
+    status, answer = ask(tracker, "/tr/v1/ppi/agree", {"vid": "odd", "cflags": sent})
+
+    assert (400, "bad_value", "cflags") == (
+        status, answer["error"]["code"], answer["error"]["field"])
+    flushed(tracker)
+    assert [] == rows(tracker, "SELECT vid FROM sfpla.agreed WHERE vid = 'odd'")

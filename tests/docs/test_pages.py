@@ -10,7 +10,13 @@ import pytest
 
 from harness.pages import PAGES, ROOT
 from tracker.cli import NAMES
-from tracker.config.keys import CURRENCY_KEYS, KEYS, SERVICE_KEYS, SPOOL_KEYS
+from tracker.config.keys import (
+    CONSENT_KEYS,
+    CURRENCY_KEYS,
+    KEYS,
+    SERVICE_KEYS,
+    SPOOL_KEYS,
+)
 from tracker.routes import TRACKING_ROUTES
 from tracker.schema.tables import VIEWS, stored
 from tracker.web.exposition import Exposition
@@ -41,7 +47,8 @@ def test_the_reference_is_what_the_code_says() -> None:
 
 
 @pytest.mark.parametrize(("page", "names"), [
-    ("config", [f"{key.name}`" for key in (*KEYS, *SPOOL_KEYS, *CURRENCY_KEYS, *SERVICE_KEYS)]),
+    ("config", [f"{key.name}`" for key in (
+        *KEYS, *SPOOL_KEYS, *CURRENCY_KEYS, *CONSENT_KEYS, *SERVICE_KEYS)]),
     ("routes", [f"`{route.path(1)}`" for route in TRACKING_ROUTES]),
     ("routes", ["`/ping`", "`/status`", "`/health`", "`/metrics`"]),
     ("tables", [f"`{table.name}`" for table in stored()]),

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
+from tracker.numerals import read_integer, read_number
+from tracker.refine.coerce import read_flag, read_text
 
 
 @pytest.mark.parametrize(("sent", "kept"), [

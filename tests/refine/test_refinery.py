@@ -24,8 +24,9 @@ from harness.refining import (
 )
 from tracker.columns import BATCH_COLUMNS, From
 from tracker.hit import Hit, Shape
+from tracker.numerals import read_integer, read_number
 from tracker.refine import Refinery
-from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
+from tracker.refine.coerce import read_flag, read_text
 from tracker.refine.ids import canonical
 from tracker.refine.names import PERSONAL
 from tracker.refine.params import typed_text

@@ -93,6 +93,30 @@ def test_what_is_unknown_is_counted_nowhere(kept: Kept, made: Make) -> None:
     assert dict.fromkeys(ONCE, 0) == counts(kept)
 
 
+WHO = {**dict.fromkeys(("vid", "sid", "uid", "ip", "iphash", "agent", "bhash", "ehash", "chash",
+                        "uhash"), ""), "first": False}
+PEOPLE = ("visitors", "visitors_latest", "sessions", "nodes", "locations", "aliases", "people",
+          "user_sessions", "referrals", "referred", "last_event_by_vid_uid_ename",
+          "last_event_by_user", "conversion_funnel")
+
+
+def test_events_of_nobody_are_counted_and_make_no_visitor(kept: Kept, made: Make) -> None:
+    nobody = VISIT | WHO | {"ename": "purchase", "lat": None, "lon": None, "rcode": "r"}
+    kept.store.land(made(1, [nobody, nobody, VISIT]))
+
+    assert 3 == events(kept)
+    assert ONCE | {"hits": 3, "referrers": 3, "outcomes": 3} == counts(kept)
+    assert {"people": 1, "visitors": 1, "sessions": 1} == {
+        view: int(kept.rows(f"SELECT count(*) AS n FROM sfpla.{view}")[0]["n"])
+        for view in ("people", "visitors", "sessions")}
+    for view in PEOPLE:
+        column = "uid" if view in ("user_sessions", "last_event_by_user") else "vid"
+        assert [] == kept.rows(f"SELECT 1 AS n FROM sfpla.{view} WHERE {column} = ''"), view
+    (said,) = kept.rows("SELECT total_events AS n, unique_visitors AS v FROM"
+                        " sfpla.event_frequency WHERE event_type = 'purchase'")
+    assert (2, 0) == (int(said["n"]), int(said["v"]))
+
+
 def test_the_same_batch_twice_leaves_each_row_once(kept: Kept, made: Make) -> None:
     batch = made(1, [VISIT, SERVER, VISIT | {"vid": "v2"}])
     kept.store.land(batch)

@@ -5,6 +5,7 @@ from enum import Enum
 
 from tracker.settings import (
     BatchSettings,
+    ConsentSettings,
     DoorSettings,
     IntakeSettings,
     QuerySettings,
@@ -51,6 +52,7 @@ class Key:
 
 
 _BATCH = BatchSettings()
+_CONSENT = ConsentSettings()
 _DOOR = DoorSettings()
 _INTAKE = IntakeSettings()
 _QUERY = QuerySettings()
@@ -88,6 +90,17 @@ CURRENCY_KEYS: tuple[Key, ...] = (
           " payments that name none."),
     _ours("Rates", Form.NUMBERS, {}, "What one unit of another currency is in Base:"
           ' `{"USD": "0.92"}`. Counts for payments that arrive from the start on.'),
+)
+
+CONSENT_KEYS: tuple[Key, ...] = (
+    _ours("Identity", Form.INTEGER, _CONSENT.identity,
+          "Bits without which nothing is kept that tells whose event it is, and no cookie set; 0"
+          " asks for none.", least=0),
+    _ours("Params", Form.INTEGER, _CONSENT.params,
+          "Bits without which `params`, `targets` and the texts of messages are not kept; 0 asks"
+          " for none.", least=0),
+    _ours("Assumed", Form.INTEGER, _CONSENT.assumed,
+          "Flags that count for an event that has none; they are not stored.", least=0),
 )
 
 SERVICE_KEYS: tuple[Key, ...] = (
@@ -194,9 +207,14 @@ KEYS: tuple[Key, ...] = (
     Key("UseRemoveIP", Form.FLAG, False, "Keep a hash that changes daily instead of each IP."),
     Key("PrefixPrivateHash", Form.TEXT, "", "Key of the hashes of e-mail, phone and user name;"
         " empty is a random one, made once in the data directory."),
+    _ours("Consent", Form.SECTION, None, "The bits of `cflags` that an event needs to be kept"
+          " whole; see [Consent](../howto/consent.md#keep-only-what-was-agreed-to).",
+          keys=CONSENT_KEYS),
     _ours("Jurisdictions", Form.TEXT, "", "File that changes the list of laws at `/ppi/jds`."),
     _ours("LegacyHashes", Form.FLAG, False,
           "Make these hashes as the original (SHA-1), to join old data."),
+    _ours("OwnLogs", Form.TEXT, "", "`warning` or `error`: what the tracker itself logs from this"
+          " level on stands in the table `logs`, too; empty is off."),
     Key("Debug", Form.FLAG, False, "Log more, and errors with their traceback."),
     # Known, without effect
     *(_later(name, Form.ANY, default, about) for name, default, about in (

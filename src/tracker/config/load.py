@@ -1,5 +1,6 @@
 """Builds `Settings` from a config file, the environment and the defaults."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from urllib.parse import urlsplit
 
 from tracker.config.address import is_loopback, parse_address
 from tracker.config.goregex import compile_go
-from tracker.config.keys import CURRENCY_KEYS, KEYS, PORT_KEYS, SPOOL_KEYS, Key
+from tracker.config.keys import (
+    CONSENT_KEYS,
+    CURRENCY_KEYS,
+    KEYS,
+    PORT_KEYS,
+    SPOOL_KEYS,
+    Key,
+)
 from tracker.config.read import Reader, Values, parse
 from tracker.config.services import Services, read_services
 from tracker.errors import ConfigError
@@ -21,6 +29,7 @@ from tracker.machine import machine_bytes
 from tracker.money import currency_code
 from tracker.settings import (
     BatchSettings,
+    ConsentSettings,
     DoorSettings,
     GeoFile,
     GeoSettings,
@@ -36,6 +45,7 @@ from tracker.settings import (
 DEFAULT_NAME = "config.json"
 
 _GREATEST_RATE = 10**9
+_OWN_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR}
 
 T = TypeVar("T")
 
@@ -134,7 +144,16 @@ def _build(tree: Mapping[str, object], path: Path | None, reader: Reader) -> Set
         tls_key=key,
         services=services.states,
         warnings=reader.warnings,
+        own_logs=_own_logs(given.text("OwnLogs")),
     )
+
+
+def _own_logs(text: str) -> int | None:
+    level = text.strip().lower()
+    if level and level not in _OWN_LEVELS:
+        raise ConfigError(f'OwnLogs: "{text}" is no level; write {" or ".join(_OWN_LEVELS)}, or'
+                          ' "" for none')
+    return _OWN_LEVELS.get(level)
 
 
 def _listeners(given: _Given) -> tuple[Listener, ...]:
@@ -222,6 +241,8 @@ def _intake(given: _Given, directory: Path) -> IntakeSettings:
         domains=tuple(host.strip().lower() for host in given.texts("Domains")),
         default_redirect=_web_url("DefaultRedirect", given.text("DefaultRedirect")),
         static_directory=directory / static if static else None,
+        ignore_query_key=given.text("IgnoreQueryParamsKey"),
+        consent=_consent(given),
     )
 
 
@@ -279,7 +300,15 @@ def _refine(given: _Given) -> RefineSettings:
         created_future_seconds=given.integer("CreatedFutureSeconds"),
         base_currency=base,
         rates=rates,
+        consent=_consent(given),
     )
+
+
+def _consent(given: _Given) -> ConsentSettings:
+    section = given.values.get("Consent", {})
+    assert isinstance(section, dict)
+    consent = _Given(section, {key.name: key for key in CONSENT_KEYS})
+    return ConsentSettings(*(consent.integer(key.name) for key in CONSENT_KEYS))
 
 
 def _currency(given: _Given) -> tuple[str, dict[str, Decimal]]:

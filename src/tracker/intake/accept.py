@@ -12,6 +12,7 @@ from tracker.intake import coding, values
 from tracker.intake.address import ClientAddresses
 from tracker.intake.answers import ALLOWED, AnswerBook, Answers
 from tracker.intake.body import EMPTY, Body, BodyReader, hold_items, hold_repetition, is_utf8
+from tracker.intake.consent import Consent, agreed
 from tracker.intake.head import ADDRESS_FIELDS, CREDENTIALS, KEPT_BYTES, Head, Heads
 from tracker.intake.message import Accepted, Answer, Headers, Request
 from tracker.intake.payments import Payments
@@ -46,7 +47,10 @@ class Intake:
         self._redirects = Redirects(settings.domains, settings.default_redirect,
                                     self.links.leads_to)
         self._book = AnswerBook(settings.allow_origin)
-        self.streams = Streams(self._bodies, self._ticks, self._book, settings.ignore_query_key)
+        self._consent = Consent(settings.consent, settings.ignore_query_key) \
+            if settings.consent.identity else None
+        self.streams = Streams(self._bodies, self._ticks, self._book, settings.ignore_query_key,
+                               self._consent)
         self._prefix = f"/tr/v{settings.api_version}/".encode()
         self._plain_target = self._prefix + b"tr/"
         self._turning = self._turning_fields()
@@ -138,16 +142,19 @@ class Intake:
         if request.method == b"HEAD":
             return single(arrival.route, answers, location).without_body()
         body = self._body(request, arrival)
-        if arrival.route is Route.AGREE and body.shape in BATCHES:
-            raise RequestRefused(400, "not_one_agreement",
-                                 "An agreement is one JSON object; send each by itself.")
+        if arrival.route is Route.AGREE:
+            if body.shape in BATCHES:
+                raise RequestRefused(400, "not_one_agreement",
+                                     "An agreement is one JSON object; send each by itself.")
+            agreed(body)
         if arrival.route is Route.LTV:
             body = self._payments.check(body, self._link(arrival))
         hold_repetition(body.size, len(request.head))
         if arrival.route is Route.LTV:
             hold_items(items_of(body.data, body.shape, len(request.head)))
         received, hit_id = self._ticks.take(body.size)
-        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
+        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key,
+                      self._consent)
         hit = Hit(hit_id, received, arrival.route, self._address(request, arrival),
                   arrival.line + arrival.head.scrubbed(), body.data, body.shape,
                   body.size - len(body.refused),
@@ -201,7 +208,8 @@ class Intake:
         body = Body(link.body, Shape.OBJECT, [], [])
         hit = Hit(hit_id, received, Route.SHORT, self._address(request, arrival),
                   line + arrival.head.scrubbed(), link.body, Shape.OBJECT, 1, (), request.secure)
-        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key)
+        reply = Reply(arrival, body, hit_id, location, self._settings.ignore_query_key,
+                      self._consent)
         return Accepted(encode_hit(hit), reply.answer(answers, request.secure), 1)
 
     def _answers(self, arrival: Arrival) -> Answers:

@@ -129,7 +129,8 @@ def _at(line: TrackingRoute, below: str) -> tuple[Operation, ...]:
                      (*beside, _VALUES), _bodies(PAYMENTS if route is Route.LTV else EVENT),
                      below, f"Events as a body; without one, in path and query. {line.answers}.")
     if route is Route.AGREE:
-        post = Operation(("POST", "PUT"), good, (*refusals, *_OF_BODY, "400 not_one_agreement"),
+        post = Operation(("POST", "PUT"), good,
+                         (*refusals, *_OF_BODY, "400 not_one_agreement bad_value"),
                          (_VALUES,), _single(AGREEMENT), below,
                          "Records what a visitor agrees to.")
     preflight = replace(PREFLIGHT, refusals=("400 too_many_keys",), below=below)

@@ -7,6 +7,7 @@ from tracker.hit import BATCHES, SERVER_SIDE, Route, Shape, event_id, id_text
 from tracker.intake import values, visitor
 from tracker.intake.answers import Answers
 from tracker.intake.body import Body
+from tracker.intake.consent import Consent, agreed
 from tracker.intake.head import Head
 from tracker.intake.message import Answer, Headers
 from tracker.intake.values import Ids
@@ -40,12 +41,13 @@ class Reply:
     """Makes the answer to one hit."""
 
     def __init__(self, arrival: Arrival, body: Body, hit_id: bytes, location: bytes,
-                 ignore_query_key: str) -> None:
+                 ignore_query_key: str, consent: Consent | None = None) -> None:
         self._arrival = arrival
         self._body = body
         self._hit_id = hit_id
         self._location = location
         self._ignore_query_key = ignore_query_key
+        self._consent_needed = consent
 
     def answer(self, answers: Answers, secure: bool) -> Answer:
         """The answer, to be sent when the hit is durable."""
@@ -64,8 +66,7 @@ class Reply:
 
     def _consent(self, secure: bool) -> Headers:
         """The flags agreed to, for the events that this client sends next."""
-        text = next((text for text in self._body.events if text is not None), b"{}")
-        return visitor.consent(text, secure)
+        return visitor.consent(agreed(self._body), secure)
 
     def _account(self) -> dict[str, object]:
         """What became of each event of a batch of which some were refused."""
@@ -96,6 +97,9 @@ class Reply:
         body = self._form() if text is None else values.from_event(text, VISITOR_IDS)
         if body.get("vid") and body.get("sid"):
             return ()
+        if self._consent_needed is not None and not self._consent_needed.allows(
+                self._body, *self._parts(), self._arrival.head):
+            return ()
         return visitor.cookies(body, self._link(), self._arrival.head.cookies(), self._ambient(),
                                id_text(self._hit_id), secure)
 
@@ -104,10 +108,14 @@ class Reply:
 
     def _link(self) -> Ids:
         """The ids in path and query; the query counts on GET."""
-        arrival = self._arrival
-        rest = b"" if arrival.route is Route.PUB else arrival.rest
-        query = arrival.query if arrival.method == b"GET" else b""
+        rest, query = self._parts()
         return values.from_link(rest, query, self._ignore_query_key) if rest or query else {}
+
+    def _parts(self) -> tuple[bytes, bytes]:
+        """The path behind the route's name and the query, as far as they are values."""
+        arrival = self._arrival
+        return (b"" if arrival.route is Route.PUB else arrival.rest,
+                arrival.query if arrival.method == b"GET" else b"")
 
     def _ambient(self) -> Ids:
         return ambient_ids(self._arrival.head)

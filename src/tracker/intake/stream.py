@@ -8,7 +8,8 @@ from tracker.errors import RequestRefused
 from tracker.hit import BATCHES, Hit, Route, Shape, encode_hit, id_text
 from tracker.intake import values, visitor
 from tracker.intake.answers import AnswerBook
-from tracker.intake.body import Body, BodyReader, Refused, hold_repetition
+from tracker.intake.body import EMPTY, Body, BodyReader, Refused, hold_repetition
+from tracker.intake.consent import Consent
 from tracker.intake.message import Headers
 from tracker.intake.reply import Arrival, ambient_ids
 from tracker.intake.ticks import Ticks
@@ -51,11 +52,12 @@ class Streams:
     """Opens streams and makes the records of their messages; the intake's part for WebSockets."""
 
     def __init__(self, bodies: BodyReader, ticks: Ticks, book: AnswerBook,
-                 ignore_query_key: str) -> None:
+                 ignore_query_key: str, consent: Consent | None = None) -> None:
         self._bodies = bodies
         self._ticks = ticks
         self._book = book
         self._ignore = ignore_query_key
+        self._consent = consent
 
     def open(self, arrival: Arrival, address: str, secure: bool) -> Stream:
         """The stream of a handshake; raises `RequestRefused` for one of a page of another site.
@@ -70,7 +72,8 @@ class Streams:
         own = id_text(self._ticks.take(0)[1])
         link = values.from_link(arrival.rest, arrival.query, self._ignore)
         jar, ambient = head.cookies(), ambient_ids(head)
-        cookies = visitor.cookies({}, link, jar, ambient, own, secure)
+        cookies = visitor.cookies({}, link, jar, ambient, own, secure) if self._consent is None \
+            or self._consent.allows(EMPTY, arrival.rest, arrival.query, head) else ()
         kept = _HANDSHAKE.sub(b"", arrival.line + head.scrubbed())
         named = {**ambient, **{name.decode(): value for name, value in jar.items() if value},
                  **link}

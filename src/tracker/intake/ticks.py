@@ -1,5 +1,6 @@
 """Ids of hits: the time in ticks of 100 ns, never twice, also when the clock steps back."""
 
+import secrets
 from collections.abc import Callable
 
 GREGORIAN = 0x01B21DD213814000
@@ -23,3 +24,11 @@ class Ticks:
         self._next = ticks + events + 1
         return now, ((ticks & 0xFFFFFFFF) << 32 | ticks >> 16 & 0xFFFF0000 | 0x1000
                      | ticks >> 48 & 0x0FFF).to_bytes(8, "big") + self._tail
+
+
+def new_tail() -> bytes:
+    """What ends the ids of one start of a process: clock sequence and node, both random."""
+    tail = bytearray(secrets.token_bytes(8))
+    tail[0] = tail[0] & 0x3F | 0x80  # the variant of RFC 9562
+    tail[2] |= 0x01  # not the address of a network card
+    return bytes(tail)

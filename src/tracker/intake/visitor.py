@@ -9,18 +9,12 @@ unless a script keeps it in `sess`.
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from tracker.intake.message import Headers
 from tracker.intake.values import Ids
 
 VISITOR_SECONDS = 400 * 86_400  # no browser keeps one longer
 SESSION_SECONDS = 1_800
 _FIT = re.compile(r"[!#-+\--:<-\[\]-~]{1,200}")
-
-
-class _Agreement(msgspec.Struct):
-    cflags: int | str | None = None
 
 
 def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], ambient: Ids, own: str,
@@ -41,16 +35,11 @@ def cookies(body: Ids, link: Ids, jar: Mapping[bytes, bytes], ambient: Ids, own:
     return headers
 
 
-def consent(agreement: bytes, secure: bool) -> Headers:
-    """Set-Cookie of `CookieConsent` with the `cflags` of an agreement; events without flags of
-    their own count with those.
+def consent(flags: int | None, secure: bool) -> Headers:
+    """Set-Cookie of `CookieConsent` with the flags agreed to; events without flags of their own
+    count with those.
     """
-    try:
-        flags = msgspec.json.decode(agreement, type=_Agreement).cflags
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ()
-    text = "" if flags is None else str(flags)
-    return _cookie("CookieConsent", text, VISITOR_SECONDS, secure) if text.isdecimal() else ()
+    return () if flags is None else _cookie("CookieConsent", str(flags), VISITOR_SECONDS, secure)
 
 
 def _cookie(name: str, value: str, seconds: int, secure: bool) -> Headers:

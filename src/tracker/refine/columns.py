@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracker.columns import BATCH_COLUMNS, Column, From, Kind
+from tracker.numerals import read_integer, read_number
 from tracker.refine.arrays import repeated_text, texts
-from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
+from tracker.refine.coerce import read_flag, read_text
 from tracker.refine.frame import Frame
 from tracker.refine.ids import canonical_column
 

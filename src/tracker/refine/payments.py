@@ -6,7 +6,8 @@ from typing import Any
 
 from tracker import money
 from tracker.columns import Column, Kind
-from tracker.refine.coerce import read_number, read_text
+from tracker.numerals import read_number
+from tracker.refine.coerce import read_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.moments import moment_text, read_moment

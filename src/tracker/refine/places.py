@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tracker.geoip import GeoLookup
+from tracker.numerals import read_number
 from tracker.refine.arrays import or_else, repeated_text, spread, texts
-from tracker.refine.coerce import read_number
 from tracker.refine.columns import cells, text_cells
 from tracker.refine.frame import Frame
 from tracker.refine.zones import countries_by_zone

@@ -10,6 +10,7 @@ from tracker.hit import KEYED, Hit, Route
 from tracker.refine import kinds
 from tracker.refine.clients import Clients
 from tracker.refine.columns import fill_columns
+from tracker.refine.consent import Consent
 from tracker.refine.follows import follow
 from tracker.refine.frame import Frame
 from tracker.refine.hashes import account
@@ -39,6 +40,7 @@ class Refinery:
         table = spellings(bool(self._mixer))
         self._merger = Merger(table, settings.lowercase_values)
         params, privacy = Params(table, settings.remove_ip), Privacy(settings)
+        consent = Consent(settings.consent)
         self._steps = (
             follow,
             self._merger.take,
@@ -57,6 +59,7 @@ class Refinery:
             fill_columns,
             fill_targets,
             kinds.Kinds(settings).sort,
+            *((consent.withhold,) if consent.asks else ()),
             params.gather,
         )
         self._schema = batch_schema()

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tracker.logwords import nano_text, read_level, read_nanoseconds
-from tracker.refine.coerce import read_integer, read_text
+from tracker.numerals import read_integer
+from tracker.refine.coerce import read_text
 from tracker.refine.decode import Values
 from tracker.refine.frame import Frame
 from tracker.refine.moments import moment_text

@@ -7,7 +7,8 @@ import msgspec
 
 from tracker.columns import Column, Kind
 from tracker.money import read_amount
-from tracker.refine.coerce import read_flag, read_integer, read_number, read_text
+from tracker.numerals import read_integer, read_number
+from tracker.refine.coerce import read_flag, read_text
 from tracker.refine.decode import Values, read_object
 from tracker.refine.frame import Frame
 from tracker.refine.ids import canonical

@@ -108,13 +108,14 @@ VIEWS = (
     View("aliases", "The first pairing of a visitor and a signed-in user.", "events",
          "e.oid, e.hhash, e.vid, e.uid, e.sid, e.created_at", "WHERE e.vid <> '' AND e.uid <> ''",
          one_per=("e.oid", "e.hhash", "e.vid", "e.uid")),
-    View("people", "Every event, and the `person` it is of: its `uid`; without one that of the only"
-         " user who was ever signed in on the same device, else its `vid`.", "events",
+    View("people", "Every event of somebody, and the `person` it is of: its `uid`; without one that"
+         " of the only user who was ever signed in on the same device, else its `vid`.", "events",
          "CASE WHEN e.uid <> '' THEN e.uid WHEN a.users = 1 THEN a.one ELSE e.vid END AS person,"
          f" {_EVENT}",
          "LEFT JOIN (SELECT oid AS of_oid, vid AS of_vid, min(uid) AS one,"
          " count(DISTINCT uid) AS users FROM {db}events WHERE vid <> '' AND uid <> ''"
-         " GROUP BY oid, vid) AS a ON e.oid = a.of_oid AND e.vid = a.of_vid"),
+         " GROUP BY oid, vid) AS a ON e.oid = a.of_oid AND e.vid = a.of_vid"
+         " WHERE e.vid <> '' OR e.uid <> ''"),
     View("user_sessions", "The first event of each session of a user.", "events",
          "e.oid, e.hhash, e.uid, e.vid, e.sid, e.created_at",
          "WHERE e.uid <> '' AND e.sid <> ''",

@@ -4,9 +4,9 @@ from tracker.columns import EVENT_COLUMNS, Column, From, Kind
 from tracker.kinds import RowKind
 from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.core import BATCH, EID
-from tracker.schema.tables.several import several
+from tracker.schema.tables.several import marked, several
 
-_AGREEMENT = (
+_AGREEMENT = marked((
     Column("vid", Kind.ID, "Visitor id.", personal=True),
     Column("created_at", Kind.TIME, "When the visitor agreed."),
     Column("updated_at", Kind.TIME, "When this was last changed."),
@@ -31,7 +31,7 @@ _AGREEMENT = (
     Column("org", Kind.WORD, "Organisation name."),
     EID,
     *BATCH,
-)
+), "ref bhash loc")
 
 AGREEMENTS = Table(
     "agreements_store", "Keeps `agreements`.", _AGREEMENT,

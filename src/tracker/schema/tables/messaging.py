@@ -4,7 +4,7 @@ from tracker.columns import Column, Kind
 from tracker.kinds import RowKind
 from tracker.schema.table import Fed, Keep, Table, View
 from tracker.schema.tables.core import BATCH, EID
-from tracker.schema.tables.several import several
+from tracker.schema.tables.several import marked, several
 
 _ORG = (
     Column("oid", Kind.ID, "Organisation id."),
@@ -50,7 +50,7 @@ _PEOPLE = (
     Column("updater", Kind.ID, "Who sent this.", personal=True),
 )
 
-MESSAGE = (
+MESSAGE = marked((
     *several(Kind.ID, "Id: {}.", "tid mid pmid qid rid"),
     *several(Kind.TEXT, "Text of the message: {}.", "subject msg data mtempl content",
              personal=True),
@@ -68,7 +68,7 @@ MESSAGE = (
     Column("created_at", Kind.TIME, "When it happened, as of the event."),
     Column("updated_at", Kind.TIME, "When it was received."),
     EID,
-)
+), "users deliveries failures")
 
 MSTORE = Table(
     "mstore", "Every message.",
@@ -87,7 +87,7 @@ MTRIAGE = Table(
     "mtriage", "Messages that wait to be worked on.", (*MESSAGE, *BATCH),
     order=("oid", "tid", "mid", "created_at"), month="created_at")
 
-_THREAD = (
+_THREAD = marked((
     *several(Kind.TEXT, "Thread: {}.", """
         alias xid xstatus name post app rel ptyp etyp ename auth_name source svc medium campaign
         term promo aff provider provider_campaign_id provider_account_id provider_status
@@ -123,7 +123,7 @@ _THREAD = (
         attribution_weight creator_compensation_rate abz_reward_value abz_exploration_rate
         abz_learning_rate abz_confidence_level abz_winner_threshold"""),
     *several(Kind.MOMENT, "When: {}.", "abz_start_time deleted content_approval_date"),
-)
+), "auth_name ref sent outs subs pubs vid_targets")
 
 MTHREADS = Table(
     "mthreads_store", "Keeps `mthreads`: what each message said of its thread.",
