@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from harness.registry import ADDRESS, NOON, Registry
 from tracker.errors import RequestRefused, TrackerError
+from tracker.registry import office
 from tracker.registry.caller import Caller, CallRefused
 from tracker.registry.calls import (
     AddAccount,
@@ -351,6 +354,30 @@ def test_guessing_is_slowed_by_account_and_by_address(registry: Registry) -> Non
         assert (401, "not_authenticated") == tried(f"u{number}", "wrong", "203.0.113.9")
     assert (429, "too_many_attempts") == tried("other", "wrong", "203.0.113.9")
     assert {"refused": 10, "slowed": 2} == dict(registry.office.logins)
+
+
+def wait_for_the_processor() -> None:
+    """As on a machine that is busy with other things."""
+    time.sleep(0.3)
+
+
+def use_the_processor() -> None:
+    until = time.thread_time() + 0.1
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize(("cost", "least", "most"), [
+    (wait_for_the_processor, 0.3, 0.6), (use_the_processor, 0.5, 5.0),
+])
+def test_the_rest_after_a_wrong_password_is_by_the_processor_that_it_took(
+        monkeypatch: pytest.MonkeyPatch, cost: Callable[[], None], least: float, most: float
+        ) -> None:
+    monkeypatch.setattr(office, "is_password", lambda *_: cost())
+    started = time.monotonic()
+
+    assert not office._tried("", "wrong")
+    assert least <= time.monotonic() - started < most
 
 
 # The socket.
