@@ -58,13 +58,20 @@ class Socket:
         self._file = self.socket.makefile("rb")
         lines = [f"GET {target} HTTP/1.1", *(fields if "Upgrade: websocket" in fields
                                              else (*FIELDS, *fields)), "", ""]
-        self.socket.sendall("\r\n".join(lines).encode() + behind)
-        self.status = int(self._file.readline().split()[1])
         self.headers: list[tuple[str, str]] = []
+        self.body = b""
+        try:
+            self.socket.sendall("\r\n".join(lines).encode() + behind)
+            self._read_answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_answer(self) -> None:
+        self.status = int(self._file.readline().split()[1])
         while line := self._file.readline().strip():
             name, _, value = line.decode().partition(":")
             self.headers.append((name.lower(), value.strip()))
-        self.body = b""
         if self.status != 101:
             self.body = self._file.read(int(dict(self.headers)["content-length"]))
 
