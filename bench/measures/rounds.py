@@ -114,11 +114,10 @@ def aside(tracker: Tracker, cores: Sequence[int]) -> Iterator[None]:
     store = tracker.processes()["store"]
     before = os.sched_getaffinity(store)  # it keeps off a core by itself
     procs.pin(store, cores)
-    procs.idle(store, only=True)
     try:
-        yield
+        with procs.idling(store):
+            yield
     finally:
-        procs.idle(store, only=False)
         procs.pin(store, before)
 
 

@@ -11,6 +11,7 @@ from typing import AnyStr
 
 _LOOK_SECONDS = 1.0
 _QUIET_SHARE = 0.1
+_LEAST = 19
 _TICK = os.sysconf("SC_CLK_TCK")
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal in /proc/stat
 
@@ -62,12 +63,39 @@ def pin(pid: int, cores: Iterable[int]) -> None:
             os.sched_setaffinity(thread, wanted)
 
 
-def idle(pid: int, *, only: bool) -> None:
-    """Let a process run only where nothing else wants the core, or as usual again."""
-    policy = os.SCHED_IDLE if only else os.SCHED_OTHER
+@contextlib.contextmanager
+def idling(pid: int) -> Iterator[None]:
+    """Let a process run only where nothing else wants the core.
+
+    Where sessions share cores as groups (autogroup), a policy counts among the threads of one
+    session alone: so that of this one is given the least share too.
+    """
+    group = Path(f"/proc/{pid}/autogroup")
+    before = _niceness(group)
+    _be(pid, os.SCHED_IDLE)
+    if before is not None:
+        group.write_text(str(_LEAST))
+    try:
+        yield
+    finally:
+        _be(pid, os.SCHED_OTHER)
+        if before is not None:
+            with contextlib.suppress(OSError):  # it has ended
+                group.write_text(str(before))
+
+
+def _be(pid: int, policy: int) -> None:
     for thread in threads(pid):
         with contextlib.suppress(ProcessLookupError):
             os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+
+def _niceness(group: Path) -> int | None:
+    """Of a session, as `/proc/<pid>/autogroup` tells it; None where sessions are no groups."""
+    try:
+        return int(group.read_text().split()[-1])
+    except (OSError, IndexError):
+        return None
 
 
 def threads(pid: int) -> list[int]:

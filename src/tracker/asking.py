@@ -116,11 +116,8 @@ def run(settings: Settings, sock: socket.socket, lifeline: int, *, confined: boo
 
 
 def _step_back() -> None:
-    """Leave processor and memory to everyone else; who has the least right to it goes first."""
+    """Leave the processor to everyone else."""
     os.nice(_NICENESS)
     if sys.platform == "linux":
         first, *others = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, others or (first,))
-        for file, value in (("autogroup", _NICENESS), ("oom_score_adj", 1000)):
-            with contextlib.suppress(OSError):
-                Path(f"/proc/self/{file}").write_text(str(value))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from tracker.confinement import confine
+from tracker.machine import die_first
 from tracker.ownlogs.teller import tell
 from tracker.places import Places
 from tracker.settings import Listener, Settings
@@ -83,6 +84,7 @@ def main() -> None:
         from tracker import edge  # noqa: PLC0415 - no other process needs the door
         edge.run(task.settings, task.index, sockets, LIFELINE)
     elif task.role == "query" and own is not None:
+        die_first()  # what is confined cannot write to /proc
         confined = _confine(task.settings)
         from tracker import asking  # noqa: PLC0415 - threads of what it loads are confined too
         asking.run(task.settings, own, LIFELINE, confined=confined)

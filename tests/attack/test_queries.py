@@ -63,6 +63,12 @@ def crowd(tracker: TrackerProcess, asks: tuple[str, ...]) -> Iterator[None]:
             thread.join(30)
 
 
+def test_the_query_process_is_the_first_to_go_where_memory_ends(tracker: TrackerProcess) -> None:
+    query = pid(tracker, "query")
+
+    assert "1000" == Path(f"/proc/{query}/oom_score_adj").read_text().strip()
+
+
 @pytest.mark.parametrize("name", ["memory", "endless", "text", "huge"])
 def test_events_land_beside_queries_that_hurt(tracker: TrackerProcess, name: str) -> None:
     store, accepted = pid(tracker, "store"), 'tracker_events_landed_total{store="chdb"}'

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from bench.rig.procs import (
     cpu_seconds,
     family,
     held,
+    idling,
     memory,
     on_cores,
     pss_of,
@@ -75,3 +77,19 @@ def test_children_inherit_the_cores_and_their_parent_gets_its_own_back() -> None
 
     assert str({min(before)}) == printed.stdout.strip()
     assert before == os.sched_getaffinity(0)
+
+
+def told(pid: int) -> str:
+    """The niceness of a process's session; nothing where sessions are no groups."""
+    path = Path(f"/proc/{pid}/autogroup")
+    return path.read_text().strip().partition(" ")[2] if path.exists() else ""
+
+
+def test_a_process_that_is_idling_steps_back_and_then_has_its_share_again() -> None:
+    with held(subprocess.Popen(["sleep", "60"], start_new_session=True)) as child:
+        before = os.sched_getscheduler(child.pid), told(child.pid)
+        with idling(child.pid):
+            assert os.SCHED_IDLE == os.sched_getscheduler(child.pid)
+            assert told(child.pid) in {"", "nice 19"}
+        assert before == (os.sched_getscheduler(child.pid), told(child.pid))
+        child.kill()
