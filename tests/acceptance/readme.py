@@ -12,7 +12,7 @@ import pytest
 from harness.process import TrackerProcess
 
 README = Path(__file__).parents[3] / "shared" / "README-of-the-original.md"
-HOSTS = re.compile(r"https://localhost:(8443|443)")
+HOSTS = re.compile(r"\blocalhost:(8443|443)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Shell:
     `folder` gets a directory of commands that stand before those of the system.
     """
 
-    def __init__(self, tracker: TrackerProcess, folder: Path, url: str) -> None:
+    def __init__(self, tracker: TrackerProcess, folder: Path, host: str) -> None:
         self._tracker = tracker
-        self._url = url
+        self._host = host
         self._commands = folder / "commands"
         self._commands.mkdir()
         self._command("clickhouse", f'exec {sys.executable} -m tracker "$@" '
@@ -77,10 +77,14 @@ class Shell:
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
+    def placed(self, text: str) -> str:
+        """The text with the tracker's host and port."""
+        return HOSTS.sub(self._host, text)
+
     def run(self, text: str, status: int = 0) -> str:
         """What the lines print; they have to end with `status`, and -k is not needed for HTTP."""
         done = subprocess.run(
-            ["bash", "-c", HOSTS.sub(self._url, text)], capture_output=True, text=True, timeout=120,
+            ["bash", "-c", self.placed(text)], capture_output=True, text=True, timeout=120,
             env={**os.environ, "PATH": f"{self._commands}:{os.environ['PATH']}"}, check=False)
         assert status == done.returncode, f"{text}\n{done.stdout}\n{done.stderr}"
         return done.stdout

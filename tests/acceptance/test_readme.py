@@ -7,11 +7,13 @@ import http.client
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from acceptance.readme import Shell, examples
+from harness.browser import browsing
 from harness.process import TrackerProcess, eventually, free_port, running
 
 VID = "14fb0860-b4bf-11e9-8971-7b80435315ac"
@@ -36,12 +38,6 @@ NOT_RUN = {
     "Unit Tests": "runs the tests of the Go program; ours is `make test`",
 }
 
-NOT_YET = {
-    "8. WebSocket Streaming (LZ4 Compressed)": "run in Chromium by tests/clients",
-    "9. Campaign/Message Thread Updates": "message threads",
-}
-"""What the examples need and this version has not."""
-
 
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess]:
@@ -57,7 +53,7 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackerProcess
 def shell(tracker: TrackerProcess, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """A shell in which the examples run."""
     port = tracker.config["ProxyPortTLS"].rpartition(":")[2]
-    return Shell(tracker, tmp_path_factory.mktemp("shell"), f"https://localhost:{port}")
+    return Shell(tracker, tmp_path_factory.mktemp("shell"), f"localhost:{port}")
 
 
 def lines(text: str) -> list[list[str]]:
@@ -72,16 +68,17 @@ def events(tracker: TrackerProcess, where: str) -> list[dict[str, Any]]:
 
 
 def test_no_example_is_forgotten() -> None:
-    run = {name for name in examples() if name not in NOT_RUN | NOT_YET}
+    run = {name for name in examples() if name not in NOT_RUN}
 
-    assert (NOT_RUN | NOT_YET).keys() <= examples().keys()
+    assert NOT_RUN.keys() <= examples().keys()
     assert run == {
         "REST Payload Example", "JSON Payload Example (Method:POST, Body)", "Failed Example",
         "Good Example", "List Shortened URLs for a site", "Create a Shortened URL",
         "Testing within ECS docker container", "Unit Tests (2)", "1. Track Event (Client-side)",
         "2. Track Event (Server-side)", "3. Track Lifetime Value (LTV)",
         "4. Redirect/Short URL API", "5. Privacy/Agreement API", "6. Get Jurisdictions",
-        "7. GeoIP Lookup", "10. Health & Metrics Endpoints",
+        "7. GeoIP Lookup", "8. WebSocket Streaming (LZ4 Compressed)",
+        "9. Campaign/Message Thread Updates", "10. Health & Metrics Endpoints",
         "11. Batch Testing - High Volume", "12. Complete End-to-End Test",
         "Cleaning up the database", "Querying the database", "Querying the database (2)"}
 
@@ -243,6 +240,28 @@ def test_geoip(shell: Shell) -> None:
 
     assert isinstance(json.loads(shell.run(own)), dict)
     assert "US" in json.dumps(json.loads(shell.run(google)))
+
+
+def test_a_websocket(tracker: TrackerProcess, shell: Shell, tmp_path: Path) -> None:
+    """In the console of a browser, on a page of the tracker's own host."""
+    text = shell.placed(examples()["8. WebSocket Streaming (LZ4 Compressed)"].text)
+    with browsing(tmp_path) as page:
+        page.open(shell.placed("https://localhost:8443/ping"))
+        page.run(f"{{ {text} }} 0")
+        eventually(lambda: len(events(tracker, "ename = 'websocket_event'")) == 1, 20,
+                   "the event of the WebSocket lands")
+
+    (event,) = events(tracker, "ename = 'websocket_event'")
+    assert (VID, "test", False) == (event["vid"], event["etyp"], event["server"])
+
+
+def test_message_threads(shell: Shell) -> None:
+    said = shell.run(examples()["9. Campaign/Message Thread Updates"].text)
+
+    _, _, rows = said.split('"')
+    assert [["thread-123", "campaign-456", "sent", "email"],
+            ["thread-123", "Test Email", "Email body content"],
+            ["thread-123", "sent"]] == lines(rows)
 
 
 def test_health(shell: Shell) -> None:
