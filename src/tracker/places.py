@@ -1,7 +1,23 @@
 """Where things lie in the data directory that several processes use."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+
+@contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """The same place by its open directory: a socket's path has about 100 bytes (unix(7)).
+
+    A relative path would do, but the working directory is that of all threads. Raises `OSError`.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tracker.durable import Files, write_file
 from tracker.errors import ConfigError, TrackerError
 from tracker.logs import set_up_logs
 from tracker.ownlogs.keeper import Keeper
-from tracker.places import Places
+from tracker.places import Places, short_path
 from tracker.settings import Listener, Settings
 
 _STOP = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -212,10 +212,9 @@ def _listen(host: str, port: int, *, shared: bool) -> socket.socket:
 
 
 def _listen_inside(path: Path) -> socket.socket:
-    """By a relative path, as that of a socket has only about 100 bytes."""
     bound = socket.socket(socket.AF_UNIX)
-    with contextlib.chdir(path.parent):
-        bound.bind(path.name)
+    with short_path(path) as short:
+        bound.bind(short)
     bound.listen()
     return bound
 

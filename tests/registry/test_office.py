@@ -466,9 +466,11 @@ def test_two_who_make_the_same_link_at_once_make_one(served: Registry) -> None:
         wish = Wish("https://go.example/s", f"https://a.example/{number}")
         return asyncio.run(Caller(served.places).ask(PutLinks(served.who, [wish]))).status
 
+    before = Path.cwd()
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(make, range(24)))
     assert [200] * 23 + [201] == sorted(statuses)
+    assert before == Path.cwd(), "the folder of all threads was changed"
     assert 1 == len(served.ask(FindLinks(served.who, "go.example")))
 
 

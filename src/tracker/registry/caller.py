@@ -1,7 +1,6 @@
 """The other side of the office: how workers and commands call it."""
 
 import asyncio
-import contextlib
 import socket
 from pathlib import Path
 from typing import Final
@@ -9,7 +8,7 @@ from typing import Final
 import msgspec
 
 from tracker.errors import RequestRefused
-from tracker.places import Places
+from tracker.places import Places, short_path
 from tracker.registry.calls import Asked, Call, Told
 from tracker.wire import packed, receive
 
@@ -57,12 +56,11 @@ class Caller:
 
 
 def _connected(path: Path) -> socket.socket:
-    """A connection; by a relative path, as that of a socket has only about 100 bytes."""
     made = socket.socket(socket.AF_UNIX)
     try:
         made.setblocking(False)
-        with contextlib.chdir(path.parent):
-            made.connect(path.name)
+        with short_path(path) as short:
+            made.connect(short)
     except BaseException:
         made.close()
         raise
