@@ -94,14 +94,12 @@ def placed(cores: procs.Cores, trackers: Sequence[Tracker], others: Sequence[Ser
     Where there is no third core it runs on the load's, and only while nothing else wants it. It
     does so in the rounds of all sides, so what little it takes, it takes from all.
     """
-    everywhere = os.sched_getaffinity(0)
     with contextlib.ExitStack() as stack:
         for tracker in trackers:
             stack.enter_context(aside(tracker, [cores.store]))
             for name, pid in tracker.processes().items():
                 if name != "store":
-                    procs.pin(pid, [cores.server])
-                    stack.callback(procs.pin, pid, everywhere)
+                    stack.enter_context(procs.pinned(pid, [cores.server]))
         for server in others:
             for pid in server.processes().values():
                 procs.pin(pid, [cores.server])
@@ -112,13 +110,8 @@ def placed(cores: procs.Cores, trackers: Sequence[Tracker], others: Sequence[Ser
 def aside(tracker: Tracker, cores: Sequence[int]) -> Iterator[None]:
     """The store process on these cores, and only while nothing else wants them."""
     store = tracker.processes()["store"]
-    before = os.sched_getaffinity(store)  # it keeps off a core by itself
-    procs.pin(store, cores)
-    try:
-        with procs.idling(store):
-            yield
-    finally:
-        procs.pin(store, before)
+    with procs.pinned(store, cores), procs.idling(store):
+        yield
 
 
 def note_limits(sides: Sequence[Rounds], result: Result) -> None:

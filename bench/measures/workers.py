@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bench.measures.rounds import Rounds, aside, check, foreign, in_turn
 from bench.peers.base import Web
+from bench.rig import procs
 from bench.rig.bench import Bench
 from bench.rig.figures import ratio
 from bench.rig.scenario import Figure, Result, Scenario
@@ -32,6 +33,7 @@ def two_workers(bench: Bench, scenario: Scenario) -> Result:
                         connections=one_load.connections),
                  Rounds("two workers", Web(two, two_load), "w0",
                         connections=two_load.connections)]
+        stack.enter_context(procs.pinned(one.processes()["w0"], everywhere))  # as the two are
         before = [tracker.accepted() for tracker in (one, two)]
         with aside(one, everywhere), aside(two, everywhere):
             in_turn(bench, sides, scenario.rounds, bench.seconds(scenario), everywhere)

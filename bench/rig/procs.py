@@ -64,6 +64,18 @@ def pin(pid: int, cores: Iterable[int]) -> None:
 
 
 @contextlib.contextmanager
+def pinned(pid: int, cores: Iterable[int]) -> Iterator[None]:
+    """Bind a process, and give it back the cores that it had: some keep off one by themselves."""
+    before = os.sched_getaffinity(pid)
+    pin(pid, cores)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            pin(pid, before)
+
+
+@contextlib.contextmanager
 def idling(pid: int) -> Iterator[None]:
     """Let a process run only where nothing else wants the core.
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,7 @@ import structlog
 from tracker import __version__
 from tracker.errors import StoreUnavailable
 from tracker.logs import set_up_logs
+from tracker.machine import step_back
 from tracker.metrics import QueryCounts, QuerySnapshot, SnapshotFile, add
 from tracker.places import Places
 from tracker.query.endpoint import QueryEndpoint
@@ -107,17 +107,9 @@ def run(settings: Settings, sock: socket.socket, lifeline: int, *, confined: boo
     set_up_logs(debug=settings.debug)
     if not confined:
         log.warning("this system has no Landlock: what keeps queries from files is the fence alone")
-    _step_back()
+    step_back(_NICENESS)
     os.chdir(Places(settings.data_directory).run)
     asking = Asking(settings, confined=confined)
     if asking.replica is not None:
         asking.replica.open()  # in this thread, where Python's signal handlers can be kept
     asyncio.run(asking.serve(sock, lifeline))
-
-
-def _step_back() -> None:
-    """Leave the processor to everyone else."""
-    os.nice(_NICENESS)
-    if sys.platform == "linux":
-        first, *others = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, others or (first,))

@@ -26,7 +26,7 @@ from tracker.intake import Intake
 from tracker.intake.ticks import new_tail
 from tracker.jurisdictions import Jurisdictions
 from tracker.logs import set_up_logs
-from tracker.machine import calm_gc
+from tracker.machine import calm_gc, leave_last_core
 from tracker.metrics import (
     EdgeCounts,
     EdgeSnapshot,
@@ -66,6 +66,7 @@ def run(settings: Settings, index: int, sockets: list[tuple[Listener, socket.soc
         parent_pipe: int) -> None:
     """Be worker `index` until SIGTERM, SIGINT, or the end of the file at `parent_pipe`."""
     set_up_logs(debug=settings.debug)
+    leave_last_core(settings.workers)
     sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Edge(settings, index).serve(sockets, parent_pipe))

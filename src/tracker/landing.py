@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
 import threading
 import time
 from collections import Counter
@@ -30,7 +29,7 @@ from tracker.delivery.retention import Retention
 from tracker.errors import SpoolUnavailable, StoreUnavailable, TrackerError
 from tracker.geoip.keeper import Keeper
 from tracker.logs import set_up_logs
-from tracker.machine import calm_gc
+from tracker.machine import calm_gc, step_back
 from tracker.metrics import SnapshotFile
 from tracker.places import Places
 from tracker.query.inside import Inside
@@ -206,7 +205,7 @@ def run(settings: Settings, inside: socket.socket | None, calls: socket.socket |
     `inside` listens for what the query process asks, `calls` for those of the registry.
     """
     set_up_logs(debug=settings.debug)
-    _step_back()
+    step_back(_NICENESS)
     try:
         landing = Landing(settings)
     except TrackerError as error:  # said in words; the supervisor tries again
@@ -217,18 +216,6 @@ def run(settings: Settings, inside: socket.socket | None, calls: socket.socket |
             landing.engine.open()  # in this thread, where Python's signal handlers can be kept
     calm_gc(GC_YOUNG)
     asyncio.run(_serve(landing, inside, calls, lifeline))
-
-
-def _step_back() -> None:
-    """Leave the answers of the edge their time: lower priority, and one core that is theirs.
-
-    Priority alone is not enough: a kernel that preempts lazily lets a thread that computes go on
-    until its next tick, 4 ms or more, whoever wakes beside it.
-    """
-    os.nice(_NICENESS)
-    if sys.platform == "linux":
-        first, *others = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, others or (first,))
 
 
 def _office(landing: Landing) -> Office | None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,29 @@ def calm_gc(young: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(young, 20, 100)
+
+
+def step_back(niceness: int) -> None:
+    """Leave the answers of the workers their time: lower priority, and the first core.
+
+    Priority alone is not enough: a kernel that preempts lazily lets a thread that computes go on
+    until its next tick, 4 ms or more, whoever wakes beside it.
+    """
+    os.nice(niceness)
+    if sys.platform == "linux":
+        first, *others = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, others or (first,))
+
+
+def leave_last_core(workers: int) -> None:
+    """Keep a worker, one of so many, where the store process need not be; not if cores are too few.
+
+    It would be moved to the core where an insert computes, and wait there for its end.
+    """
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+        if workers < len(cores):
+            os.sched_setaffinity(0, cores[:-1])
 
 
 def die_first() -> None:

@@ -15,6 +15,8 @@ from bench.rig.procs import (
     idling,
     memory,
     on_cores,
+    pin,
+    pinned,
     pss_of,
     threads,
     tree_seconds,
@@ -77,6 +79,17 @@ def test_children_inherit_the_cores_and_their_parent_gets_its_own_back() -> None
 
     assert str({min(before)}) == printed.stdout.strip()
     assert before == os.sched_getaffinity(0)
+
+
+def test_a_process_that_was_pinned_has_its_own_cores_again() -> None:
+    only = {min(os.sched_getaffinity(0))}
+    with held(subprocess.Popen(["sleep", "60"])) as child:
+        pin(child.pid, only)
+        with pinned(child.pid, os.sched_getaffinity(0)):
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(child.pid)
+
+        assert only == os.sched_getaffinity(child.pid)
+        child.kill()
 
 
 def told(pid: int) -> str:

@@ -190,7 +190,7 @@ def in_params(row: dict[str, Any], key: str, value: Any) -> bool:
     for spelt, kept in row["params"].items():
         if spelt == key or re.fullmatch(re.escape(key) + "_[0-9]*", spelt):
             typed = typed_text(value) if isinstance(value, str) else value
-            if isinstance(value, dict | list) or kept in {typed, str(typed)}:
+            if isinstance(value, dict | list) or kept in (typed, str(typed)):
                 return True
     return False
 
