@@ -97,7 +97,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("geoip", "Addresses to places, 10,000 at once, among 7.5 million ranges.", looking_up,
              unit="lookups/s of a core", rounds=3),
     Scenario("second-store", "CPU that a DuckDB file beside the embedded engine takes.",
-             second_store, unit="µs an event", lower=True, rounds=2),
+             second_store, unit="µs an event", lower=True, rounds=2, short=False, full=True),
     Scenario("sustained", "Load, edge and store on all cores for minutes, as much as is answered;"
              " made traffic, one event a POST, each with an id of its own.", sustain,
              unit="events/s", floor=12_000),

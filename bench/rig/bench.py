@@ -37,7 +37,7 @@ class Plan:
     minutes: float = 1.0
     fixed_seconds: float = 6.0
     rate: float | None = None
-    settle_seconds: float = 20.0
+    settle_seconds: float = 10.0
     smoke: bool = False
 
     @classmethod

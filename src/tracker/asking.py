@@ -18,7 +18,6 @@ import structlog
 from tracker import __version__
 from tracker.errors import StoreUnavailable
 from tracker.logs import set_up_logs
-from tracker.machine import step_back
 from tracker.metrics import QueryCounts, QuerySnapshot, SnapshotFile, add
 from tracker.places import Places
 from tracker.query.endpoint import QueryEndpoint
@@ -27,7 +26,6 @@ from tracker.query.link import Link
 from tracker.settings import Settings
 from tracker.stores.replica import Replica
 
-_NICENESS: Final = 19
 _LOOK_SECONDS: Final = 1.0
 _STUCK_SECONDS: Final = 10.0  # how long queries may go on that were told to end
 
@@ -107,7 +105,6 @@ def run(settings: Settings, sock: socket.socket, lifeline: int, *, confined: boo
     set_up_logs(debug=settings.debug)
     if not confined:
         log.warning("this system has no Landlock: what keeps queries from files is the fence alone")
-    step_back(_NICENESS)
     os.chdir(Places(settings.data_directory).run)
     asking = Asking(settings, confined=confined)
     if asking.replica is not None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from tracker.confinement import confine
-from tracker.machine import die_first
+from tracker.machine import die_first, step_back
 from tracker.ownlogs.teller import tell
 from tracker.places import Places
 from tracker.settings import Listener, Settings
@@ -28,6 +28,13 @@ Role = Literal["edge", "store", "query"]
 
 _LARGE_BYTES = 64 << 10
 """Memory of this size and above is asked of the system each time, and given back."""
+
+
+_STORE_NICENESS = 5
+_QUERY_NICENESS = 10
+"""A third of the store process's share: who asks without a pause else takes half of it, and events
+land late; with much less, answers to queries do not come.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,13 @@ def main() -> None:
         from tracker import edge  # noqa: PLC0415 - no other process needs the door
         edge.run(task.settings, task.index, sockets, LIFELINE)
     elif task.role == "query" and own is not None:
-        die_first()  # what is confined cannot write to /proc
+        die_first()  # here, as what is confined cannot write to /proc
+        step_back(_QUERY_NICENESS)
         confined = _confine(task.settings)
         from tracker import asking  # noqa: PLC0415 - threads of what it loads are confined too
         asking.run(task.settings, own, LIFELINE, confined=confined)
     else:
+        step_back(_STORE_NICENESS)
         from tracker import landing  # noqa: PLC0415 - a worker must not load the engine
         landing.run(task.settings, own, _socket(task.calls), LIFELINE)
     _leave()

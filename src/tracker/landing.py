@@ -29,7 +29,7 @@ from tracker.delivery.retention import Retention
 from tracker.errors import SpoolUnavailable, StoreUnavailable, TrackerError
 from tracker.geoip.keeper import Keeper
 from tracker.logs import set_up_logs
-from tracker.machine import calm_gc, step_back
+from tracker.machine import calm_gc
 from tracker.metrics import SnapshotFile
 from tracker.places import Places
 from tracker.query.inside import Inside
@@ -40,7 +40,6 @@ from tracker.spool.reserve import Reserve
 from tracker.stores import open_engine, open_store
 from tracker.stores.base import Reader
 
-_NICENESS = 5
 _TIDY_SECONDS = 1.0
 _RESERVE_SHARE = 0.05
 GC_YOUNG = 400_000  # more than the values of a batch come to, which go again with it
@@ -205,7 +204,6 @@ def run(settings: Settings, inside: socket.socket | None, calls: socket.socket |
     `inside` listens for what the query process asks, `calls` for those of the registry.
     """
     set_up_logs(debug=settings.debug)
-    step_back(_NICENESS)
     try:
         landing = Landing(settings)
     except TrackerError as error:  # said in words; the supervisor tries again

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from tracker.schema.clickhouse import KEPT_SECONDS
 from tracker.settings import QuerySettings
 from tracker.stores.chdb import ChdbStore
 from tracker.stores.engine import Engine
-from tracker.stores.replica import Definition
+from tracker.stores.replica import _TICK_NANOSECONDS, Definition
 
 READER = """
 import sys
@@ -26,6 +27,17 @@ source, told, own = map(Path, sys.argv[1:4])
 replica = Replica(source, told, own, 1 << 30)
 replica.open()
 slow = None
+looks = 0
+look = replica._look
+
+
+def counted():
+    global looks
+    looks += 1
+    look()
+
+
+replica._look = counted
 for line in sys.stdin:
     sql = line.strip()
     try:
@@ -37,6 +49,9 @@ for line in sys.stdin:
             continue
         if sql == "CHANGED":
             print(replica.changed(), flush=True)
+            continue
+        if sql == "LOOKS":
+            print(looks, flush=True)
             continue
         if sql == "REST":
             print(first + sum(len((row.bytes() or b"").split()) for row in rows), flush=True)
@@ -132,6 +147,37 @@ def test_what_has_landed_is_read_at_once_in_every_table(both: tuple[Child, Child
         assert f"{n} {10 * n}" == reader.ask(
             "SELECT concat(count(), ' ', sum(landed)) FROM sfpla.accounting")
         assert f"{n}" == reader.ask("SELECT count() FROM sfpla.events WHERE params.go = 6")
+
+
+def test_rows_that_come_quicker_than_a_file_system_tells_the_time_are_all_read(
+    both: tuple[Child, Child],
+) -> None:
+    writer, reader = both
+    writer.ask("SYSTEM STOP MERGES")
+
+    for n in range(1, 41):
+        writer.ask("INSERT INTO sfpla.logs (id) SELECT generateUUIDv4()")
+        assert f"{n}" == reader.ask("SELECT count() FROM sfpla.logs")
+
+
+def test_the_disk_is_looked_at_again_only_when_parts_came_or_went(
+    both: tuple[Child, Child],
+) -> None:
+    writer, reader = both
+    writer.ask("SYSTEM STOP MERGES")
+    writer.ask("land")
+    reader.ask("SELECT 1")
+    time.sleep(2 * _TICK_NANOSECONDS / 1e9)
+    reader.ask("SELECT 1")
+    first = int(reader.ask("LOOKS"))
+
+    for _ in range(3):
+        assert "10" == reader.ask("SELECT count() FROM sfpla.events")
+    assert first == int(reader.ask("LOOKS"))
+
+    writer.ask("land")
+    assert "20" == reader.ask("SELECT count() FROM sfpla.events")
+    assert first < int(reader.ask("LOOKS"))
 
 
 def test_a_query_that_runs_outlives_merges_and_new_rows(both: tuple[Child, Child]) -> None:

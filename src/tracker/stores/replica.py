@@ -3,7 +3,8 @@
 The engine that writes tells how its tables are defined, in a file. A reader attaches each under
 the same UUID, from a disk that is read-only; so both see the same parts. Parts never change; new
 ones are found when the reader looks at the disk again (`refresh`), and those that a merge replaced
-stay for `KEPT_SECONDS`, longer than any query runs.
+stay for `KEPT_SECONDS`, longer than any query runs. A part that comes or goes is renamed, which
+changes the time of its table's directory: as long as none changes, there is nothing to look for.
 """
 
 import threading
@@ -20,6 +21,8 @@ from tracker.stores.engine import Engine, Session, brief
 _DISK: Final = "landed"
 _WAIT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.05
+_TICK_NANOSECONDS: Final = 100_000_000
+"""File systems tell the time by ticks: what changes twice in one may show it once."""
 
 SPILL_BYTES: Final = 2 << 30
 """What sorts, groups and joins of all queries may put on disk, where memory does not do."""
@@ -44,6 +47,10 @@ class Definition(msgspec.Struct, frozen=True):
     create: str
     engine: str
     aside: tuple[str, ...] = ()
+
+    def directory(self, source: Path) -> Path:
+        """Where the engine under `source` keeps the parts."""
+        return source / "store" / self.uuid[:3] / self.uuid
 
     def attach(self, disk: str) -> str:
         """The statement that makes it readable elsewhere; raises ValueError if that is unclear."""
@@ -85,6 +92,8 @@ class Replica:
             "custom_local_disks_base_directory": f"{source}/",
             "max_temporary_data_on_disk_size": SPILL_BYTES})
         self._attached = b""
+        self._directories: list[Path] = []  # of the tables attached
+        self._seen: list[int] = []  # when these changed, of what the last refresh saw for sure
         self._session: Session = None
         self._lock = threading.Lock()
         self._asked = 0  # refreshes asked for
@@ -113,14 +122,29 @@ class Replica:
             if self._shown >= mine:
                 return  # one that began since has seen it too
             begun = self._asked
-            try:
-                if self._attached:
-                    self._session.query(f"SYSTEM RESTART DISK {_DISK}")
-                else:
-                    self._attach(self._awaited())
-            except RuntimeError as error:
-                raise StoreUnavailable(f"the tables cannot be read: {brief(error)}") from error
+            changes, now = self._changes(), time.time_ns()
+            if not changes or changes != self._seen:
+                self._seen = []
+                self._look()
+                if changes and max(changes) < now - _TICK_NANOSECONDS:
+                    self._seen = changes
             self._shown = begun
+
+    def _look(self) -> None:
+        try:
+            if self._attached:
+                self._session.query(f"SYSTEM RESTART DISK {_DISK}")
+            else:
+                self._attach(self._awaited())
+        except RuntimeError as error:
+            raise StoreUnavailable(f"the tables cannot be read: {brief(error)}") from error
+
+    def _changes(self) -> list[int]:
+        """When parts last came to, or went from, each table, in ns; nothing if that is unknown."""
+        try:
+            return [directory.stat().st_mtime_ns for directory in self._directories]
+        except OSError:
+            return []
 
     def _awaited(self) -> bytes:
         """The definitions, which the store process writes soon after a start."""
@@ -144,10 +168,12 @@ class Replica:
         session = self._engine.session()
         try:
             session.query(f"CREATE DATABASE IF NOT EXISTS {clickhouse.DATABASE}")
-            for definition in msgspec.json.decode(defined, type=list[Definition]):
+            definitions = msgspec.json.decode(defined, type=list[Definition])
+            for definition in definitions:
                 session.query(definition.attach(disk))
         except BaseException:
             session.query(f"DETACH DATABASE IF EXISTS {clickhouse.DATABASE}")
             session.close()
             raise
         self._session, self._attached = session, defined
+        self._directories = [each.directory(self._source) for each in definitions if each.engine]
