@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from tracker.confinement import confine
-from tracker.machine import die_first, step_back
+from tracker.machine import die_first, let_sessions_pass, step_back
 from tracker.ownlogs.teller import tell
 from tracker.places import Places
 from tracker.settings import Listener, Settings
@@ -28,7 +28,6 @@ Role = Literal["edge", "store", "query"]
 
 _LARGE_BYTES = 64 << 10
 """Memory of this size and above is asked of the system each time, and given back."""
-
 
 _STORE_NICENESS = 5
 _QUERY_NICENESS = 10
@@ -93,6 +92,7 @@ def main() -> None:
     elif task.role == "query" and own is not None:
         die_first()  # here, as what is confined cannot write to /proc
         step_back(_QUERY_NICENESS)
+        let_sessions_pass(_QUERY_NICENESS - _STORE_NICENESS)
         confined = _confine(task.settings)
         from tracker import asking  # noqa: PLC0415 - threads of what it loads are confined too
         asking.run(task.settings, own, LIFELINE, confined=confined)

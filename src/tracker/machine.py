@@ -36,23 +36,28 @@ def step_back(niceness: int) -> None:
 
     Priority alone is not enough: a kernel that preempts lazily lets a thread that computes go on
     until its next tick, 4 ms or more, whoever wakes beside it.
-
-    Where sessions share the cores as groups (sched(7), autogroup), niceness counts within a session
-    alone, and each of our processes is one: so the group takes it too.
     """
     os.nice(niceness)
     if sys.platform == "linux":
         first, *others = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, others or (first,))
-        for _ in range(_GROUP_TRIES):
-            try:
-                _GROUP.write_text(str(niceness))
-            except BlockingIOError:  # the system takes ten of these a second, from all users
-                time.sleep(_GROUP_SECONDS)
-            except OSError:
-                return  # there are no such groups, or /proc cannot be written
-            else:
-                return
+
+
+def let_sessions_pass(niceness: int) -> None:
+    """Leave other sessions a larger share of the cores, where the system shares them by session.
+
+    With autogroup (sched(7)) niceness counts within a session alone, and each of our processes is
+    one.
+    """
+    for _ in range(_GROUP_TRIES):
+        try:
+            _GROUP.write_text(str(niceness))
+        except BlockingIOError:  # the system takes ten of these a second, from all users
+            time.sleep(_GROUP_SECONDS)
+        except OSError:
+            return  # it does not, or /proc cannot be written
+        else:
+            return
 
 
 def leave_last_core(workers: int) -> None:
