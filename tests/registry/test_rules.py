@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracker.errors import RequestRefused
@@ -247,6 +247,7 @@ PATHS = st.text(st.characters(codec="utf-8"), max_size=40).map(lambda text: "/" 
 
 
 @given(st.binary(max_size=80))
+@example(b"/%4%44c")
 def test_a_path_has_one_spelling(raw: bytes) -> None:
     once = canonical_path(raw)
 

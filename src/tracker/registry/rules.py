@@ -22,7 +22,7 @@ UNTRACKED = {"etyp": "redirect", "ename": "short_rdr"}
 _NOT_VALUES = frozenset({"url", "eid", "vid", "sid", "created", "time"})
 """Of a tracked destination: where it leads, and what must be each click's own."""
 
-_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PORT = re.compile(r":[0-9]+\Z")
 _DEFAULT_PORTS = {b"http": ":80", b"https": ":443"}
@@ -61,11 +61,16 @@ class Destination(NamedTuple):
 
 
 def canonical_path(raw: bytes) -> str:
-    """One spelling of a raw path: ASCII, escapes in capitals, and none where none is needed."""
+    """One spelling of a raw path: ASCII, escapes in capitals, and none where none is needed.
+
+    A % that begins no escape is %25, as what follows it could else become one.
+    """
     return _ESCAPE.sub(_escape, safe(raw).decode("ascii"))
 
 
 def _escape(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return "%25"
     character = chr(int(found[1], 16))
     return character if character in _UNRESERVED else found[0].upper()
 
