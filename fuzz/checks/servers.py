@@ -32,8 +32,8 @@ def check(data: bytes) -> None:
     made = _REFINERY.refine(hits)
     assert not made.dead
     assert sum(hit.events for hit in hits) == made.table.num_rows
-    for row, place in zip(made.table.to_pylist(), made.hit.tolist(), strict=True):
-        (own,) = json.loads(row["extra"])
+    for extra, place in zip(made.table["extra"].to_pylist(), made.hit.tolist(), strict=True):
+        (own,) = json.loads(extra)
         route = Route(hits[place].route)
         assert set(own) >= _NEEDED[route]
         if route is Route.COUNT:

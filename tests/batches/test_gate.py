@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.batches.gate import Bodies, EidGate, Ids
+from tracker.batches.gate import ENTRY, Bodies, EidGate, Ids
 from tracker.durable import Files
 
 DAY = 86_400_000_000_000
@@ -95,6 +95,21 @@ def test_many_batches_stay_few_files(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.eids"))) < 40
     assert [] == seal(door, 601, list(range(1, 601)))
     assert [] == seal(gate(tmp_path, newest=601), 602, list(range(10_001, 10_601)))
+
+
+def test_no_merge_is_larger_than_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracker.batches.gate._LARGEST", 100)
+    door = gate(tmp_path)
+    for n in range(1, 301):
+        seal(door, n, [2 * n, 2 * n + 1])
+
+    sizes = [path.stat().st_size // ENTRY.itemsize for path in tmp_path.glob("*.eids")]
+    assert max(sizes) <= 102  # the header is as large as one
+    assert len(sizes) < 50
+    assert [] == seal(door, 301, list(range(2, 602)))
+    assert 600 == gate(tmp_path, newest=301).entries
 
 
 def test_a_merge_cut_off_by_a_crash_counts_no_id_twice(tmp_path: Path) -> None:

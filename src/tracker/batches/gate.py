@@ -29,6 +29,7 @@ _HEADER = np.dtype([
 ])
 _CHECKED_BYTES = 20
 _FAN = 8  # runs of one size are merged when there are this many
+_LARGEST = 1 << 20  # entries of a merged run: to merge takes the time of a batch, not of ten
 _DAY_NS = 86_400_000_000_000
 
 _NAME = re.compile(r"(\d+)-(\d+)\.eids")
@@ -122,8 +123,7 @@ class EidGate:
         entries = np.empty(len(ids), ENTRY)
         entries["print"] = self._prints(ids)
         entries["high"], entries["low"], entries["body"] = ids[:, 0], ids[:, 1], bodies
-        entries.sort(order="print")
-        return self._save(n, n, sealed, entries)
+        return self._save(n, n, sealed, _sorted(entries))
 
     def add(self, run: Run | None) -> None:
         """Remember the ids of a batch that was sealed."""
@@ -169,8 +169,7 @@ class EidGate:
         """Merge the newest runs once a fan of like size stands together, so that runs stay few."""
         tail = self._mergeable()
         while tail:
-            entries = np.concatenate([self._whole(run) for run in tail])
-            entries.sort(order="print")
+            entries = _sorted(np.concatenate([self._whole(run) for run in tail]))
             merged = self._save(tail[0].first, tail[-1].last, tail[-1].sealed, entries)
             self._runs[-len(tail):] = [merged]
             for run in tail:
@@ -180,7 +179,8 @@ class EidGate:
     def _mergeable(self) -> list[Run]:
         """The newest runs up to some size if a fan of that size is among them, else none.
 
-        Runs of different eighths of `days` stay apart, so that ids can grow old in pieces.
+        What would be too large together stays as it is. Runs of different eighths of `days` stay
+        apart, so that ids can grow old in pieces.
         """
         eighth = max(int(self.days * _DAY_NS / 8), 1)
         newest = self._runs[-1].sealed // eighth
@@ -189,7 +189,8 @@ class EidGate:
         recent.reverse()
         for level in sorted({_level(run) for run in recent}):
             tail = recent[_behind_larger(recent, level):]
-            if sum(_level(run) == level for run in tail) >= _FAN:
+            if sum(_level(run) == level for run in tail) >= _FAN \
+                    and sum(len(run.prints) for run in tail) <= _LARGEST:
                 return tail
         return []
 
@@ -266,6 +267,11 @@ def _parsed(content: bytes) -> tuple[int | None, NDArray[np.void], bool]:
         return None, entries, False
     whole = zlib.crc32(body) == header["crc"] and len(entries) == header["count"]
     return int(header["sealed"]), entries, bool(whole)
+
+
+def _sorted(entries: NDArray[np.void]) -> NDArray[np.void]:
+    """By fingerprint: numbers alone are sorted ten times as fast as whole entries by a field."""
+    return entries[np.argsort(entries["print"])]
 
 
 def _by_age(run: Run) -> tuple[int, int]:
