@@ -1,6 +1,7 @@
 """Clients that are slow, silent or deaf are ended in time; all others are served meanwhile."""
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -82,6 +83,8 @@ def test_a_client_that_never_reads_is_cut_off(tracker: TrackerProcess, goods: Go
     before = memory(worker_of(tracker))
     with Client(tracker.port) as client:
         client.socket.settimeout(PATIENCE)
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):  # else seconds of work are in them
+            client.socket.setsockopt(socket.SOL_SOCKET, buffer, 1 << 16)
         until = time.monotonic() + PATIENCE * 2
         with contextlib.suppress(ConnectionError):
             while time.monotonic() < until:
