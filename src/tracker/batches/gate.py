@@ -270,7 +270,7 @@ def _parsed(content: bytes) -> tuple[int | None, NDArray[np.void], bool]:
 
 
 def _sorted(entries: NDArray[np.void]) -> NDArray[np.void]:
-    """By fingerprint: numbers alone are sorted ten times as fast as whole entries by a field."""
+    """By fingerprint: numbers are sorted eight times as fast as whole entries by a field."""
     return entries[np.argsort(entries["print"])]
 
 
