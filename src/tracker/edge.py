@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -124,11 +125,11 @@ class Edge:
     async def _listen(self, loop: asyncio.AbstractEventLoop, listener: Listener,
                       sock: socket.socket) -> asyncio.Server:
         sock.setblocking(False)
-        factory: Callable[[], asyncio.Protocol] = lambda: self.door.connection(listener.tls)  # noqa: E731
+        factory: Callable[[], asyncio.Protocol] = partial(self.door.connection, listener.tls)
         if listener.redirect_to_port is not None:
             redirect = Application(redirect_application(listener.redirect_to_port),
                                    self.settings.door.idle_seconds)
-            factory = lambda: redirect.protocol(self.door)  # noqa: E731
+            factory = partial(redirect.protocol, self.door)
         if listener.tls:
             context = tls_context(self.settings)
             return await loop.create_server(

@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         if not self._door.enter(self):
             self._refuse(refusals.too_many_connections())
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio has it
         """The client is gone; what it sent completely stays accepted."""
         self.transport = None
         self.state = GONE

@@ -103,7 +103,7 @@ class WebSocket(asyncio.Protocol):
 
     # What the event loop calls.
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio has it
         """The client is gone; what is on its way to the disk stays accepted."""
         self._transport = None
         self._buffer = b""

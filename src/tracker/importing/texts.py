@@ -39,7 +39,7 @@ class Text:
         self.name = name
         self._longest = longest
         try:
-            self._raw = _copied(sys.stdin.buffer) if name == STDIN else open(name, "rb")  # noqa: SIM115, PTH123
+            self._raw = _copied(sys.stdin.buffer) if name == STDIN else open(name, "rb")  # noqa: SIM115, PTH123 - closed with the text
             self.size = os.fstat(self._raw.fileno()).st_size
             self._packed = self._raw.read(len(_GZIP)) == _GZIP
         except OSError as error:

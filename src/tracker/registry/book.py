@@ -60,11 +60,11 @@ class Links(Protocol):
 class NoLinks:
     """A registry without links."""
 
-    def find(self, target: bytes, head: bytes) -> Link | None:  # noqa: ARG002
+    def find(self, target: bytes, head: bytes) -> Link | None:  # noqa: ARG002 - as a book has it
         """None."""
         return None
 
-    def leads_to(self, host: str) -> bool:  # noqa: ARG002
+    def leads_to(self, host: str) -> bool:  # noqa: ARG002 - as a book has it
         """False."""
         return False
 
