@@ -88,12 +88,14 @@ def test_messages_in_pieces_that_never_end_leave_room_for_others(
         time.sleep(1)
         assert memory(worker) - before < SWELL_MB
         goods.send()
-        sockets = [attacker.socket for attacker in attackers]
         # Whoever came when there was no room was told so; they need not be those that began last.
-        eventually(lambda: len(select.select(sockets, [], [], 0)[0]) > 10, 10, "refusals")
-        told = select.select(sockets, [], [], 0)[0]
+        told = select.poll()
+        for attacker in attackers:
+            told.register(attacker.socket, select.POLLIN)
+        eventually(lambda: len(told.poll(0)) > 10, 10, "refusals")
+        those = {descriptor for descriptor, _ in told.poll(0)}
         assert {1013} == {attacker.closed()[0] for attacker in attackers
-                          if attacker.socket in told}
+                          if attacker.socket.fileno() in those}
     finally:
         for attacker in attackers:
             attacker.close()
