@@ -80,8 +80,21 @@ class Courier:
 
     def _back(self) -> None:
         self.state.reachable, self.state.last_error = True, None
+        self._resume(self._next())
+
+    def _resume(self, n: int) -> None:
+        """Batch `n` is the first that a store which was suspended gets again."""
         if self.cursor.position.suspended:
-            self.cursor.resume(min(self._files.kept(), default=self._next_unsealed()))
+            self.cursor.resume(n)
+
+    def _next(self) -> int:
+        """The batch to land: the next one, or, of a suspended store, the next that is kept."""
+        n = self.cursor.landed + 1
+        return self._next_kept(n) if self.cursor.position.suspended else n
+
+    def _next_kept(self, n: int) -> int:
+        return min((kept for kept in self._files.kept() if kept >= n),
+                   default=self._next_unsealed())
 
     def _next_unsealed(self) -> int:
         return (self._files.newest.n if self._files.newest else 0) + 1
@@ -90,7 +103,7 @@ class Courier:
         """Land what is sealed, in order; wait for more."""
         waits = pauses()
         while not stop.is_set():
-            n = self.cursor.landed + 1
+            n = self._next()
             idle = n >= self._next_unsealed()
             if idle and self.state.reachable:
                 self._sealed.wait(_LOOK_SECONDS)
@@ -145,6 +158,7 @@ class Courier:
             self.store.land(batch.part(0, 0))  # no row took its account along
         rows = batch.manifest.rows - refused
         self.counts.insert.observe(time.monotonic() - started)
+        self._resume(batch.n)
         self.cursor.advance(batch.n, rows)
         self.counts.batches += 1
         self.counts.events += rows
@@ -156,8 +170,9 @@ class Courier:
 
     def _miss(self, n: int) -> None:
         """Go on behind rows that are gone: a cursor older than the batches, as from a backup."""
-        oldest = min((kept for kept in self._files.kept() if kept > n),
-                     default=self._next_unsealed())
+        if self.cursor.position.suspended:
+            return  # they went just now, and what is missed is known once it takes a batch
+        oldest = self._next_kept(n + 1)
         log.error("batches are gone", store=self.store.name, first=n, last=oldest - 1)
         self.cursor.resume(oldest)
 
