@@ -66,7 +66,7 @@ def test_a_second_time_is_kept() -> None:
     assert {"time": NOON_MS - 5} == row["params"]
 
 
-@pytest.mark.parametrize("received", [-1 << 62, (1 << 63) - 1, 0])
+@pytest.mark.parametrize("received", [-1 << 62, (1 << 63) - 1, 0, EARLIEST * NANO, LATEST * NANO])
 def test_a_clock_gone_wrong_stays_in_the_range_of_stores(received: int) -> None:
     row = row_of(post({}, received=received), UNLIMITED)
 

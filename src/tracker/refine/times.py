@@ -33,7 +33,7 @@ class Clock:
 
         Lines of logs are as old as they are: the limits are not for them.
         """
-        received = np.array([hit.received for hit in frame.hits], np.int64) // 1_000_000
+        received = np.array([hit.received // 1_000_000 for hit in frame.hits], np.int64)
         received = np.clip(received, EARLIEST, LATEST)[frame.hit]
         created = received.copy()
         missing = np.ones(len(frame), np.bool_)
