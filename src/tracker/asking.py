@@ -92,9 +92,12 @@ class Asking:
 class _NoEngine:
     """Where no store is the embedded one."""
 
-    def refresh(self) -> None:
+    def enter(self) -> None:
         raise StoreUnavailable("the config has no chdb service; name another store, as in"
                                " `tracker sql --store duckdb`")
+
+    def leave(self) -> None:
+        raise AssertionError
 
     def reader(self, settings: str) -> Session:
         raise AssertionError(settings)

@@ -33,7 +33,10 @@ class Tables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def refresh(self) -> None:
+    def enter(self) -> None:
+        """Nothing to do."""
+
+    def leave(self) -> None:
         """Nothing to do."""
 
     def reader(self, settings: str) -> Session:

@@ -21,6 +21,7 @@ from tracker.stores.replica import _TICK_NANOSECONDS, Definition
 READER = """
 import sys
 from pathlib import Path
+from tracker.stores import replica as module
 from tracker.stores.replica import Replica
 
 source, told, own = map(Path, sys.argv[1:4])
@@ -41,7 +42,13 @@ replica._look = counted
 for line in sys.stdin:
     sql = line.strip()
     try:
+        if sql.startswith("LIMITS "):
+            module._LOOKS, module._MOST_LOOKS = map(int, sql.split()[1:])
+            module._PATIENCE_SECONDS = 0.5
+            print("set", flush=True)
+            continue
         if sql.startswith("HOLD "):
+            replica.enter()
             slow = replica.reader("readonly=1&max_threads=1&max_block_size=1")
             rows = iter(slow.send_query(sql.removeprefix("HOLD "), "TSVRaw"))
             first = len(next(rows).bytes().split())
@@ -55,12 +62,15 @@ for line in sys.stdin:
             continue
         if sql == "REST":
             print(first + sum(len((row.bytes() or b"").split()) for row in rows), flush=True)
+            slow.close()
+            replica.leave()
             continue
-        replica.refresh()
+        replica.enter()
         session = replica.reader("readonly=1&dynamic_throw_on_type_mismatch=0")
         print((session.query(sql, "TSVRaw").bytes() or b"").decode().replace("\\n", " "),
               flush=True)
         session.close()
+        replica.leave()
     except Exception as error:
         print("error", " ".join(str(error).split())[:300], flush=True)
 """
@@ -83,6 +93,9 @@ for line in sys.stdin:
         store.land(make_batch(folder, n, [
             {"ename": "load", "vid": f"v{n}-{i}", "params": {"go": i}} for i in range(10)]))
         print(n, flush=True)
+    elif command.startswith("COUNT "):
+        (row,) = store.rows(command.removeprefix("COUNT "))
+        print(*row.values(), flush=True)
     else:
         store.execute(command)
         print("done", flush=True)
@@ -192,6 +205,44 @@ def test_a_query_that_runs_outlives_merges_and_new_rows(both: tuple[Child, Child
 
     assert "30" == reader.ask("SELECT count() FROM sfpla.events")
     assert "20" == reader.ask("REST")
+
+
+REPLACED = "SELECT value FROM system.metrics WHERE metric = 'PartsDeleting'"
+
+
+def test_parts_that_were_replaced_are_let_go_of(both: tuple[Child, Child]) -> None:
+    writer, reader = both
+    reader.ask("LIMITS 10 1000")
+    most = 0
+    for n in range(1, 41):
+        writer.ask("land")
+        assert f"{10 * n}" == reader.ask("SELECT count() FROM sfpla.events")
+        assert f"{10 * n}" == reader.ask("SELECT sum(landed) FROM sfpla.accounting")
+        assert f"{10 * n}" == reader.ask("SELECT count() FROM sfpla.people")
+        most = max(most, int(reader.ask(REPLACED)))
+
+    assert 0 < most
+    assert 2 * most < int(writer.ask("COUNT SELECT count() FROM system.parts WHERE NOT active"))
+
+
+@pytest.mark.parametrize("most", [1000, 8])
+def test_parts_that_were_replaced_stay_while_a_query_reads(
+        both: tuple[Child, Child], most: int) -> None:
+    writer, reader = both
+    writer.ask("land")
+    writer.ask("land")
+    reader.ask(f"LIMITS 1 {most}")
+    assert "held" == reader.ask("HOLD SELECT eid FROM sfpla.events")
+    writer.ask("OPTIMIZE TABLE sfpla.events FINAL")
+    for n in range(3, 20):
+        writer.ask("land")
+        assert f"{10 * n}" == reader.ask("SELECT count() FROM sfpla.events")
+    assert 0 < int(reader.ask(REPLACED))
+
+    assert "20" == reader.ask("REST")
+    writer.ask("land")
+    assert "200" == reader.ask("SELECT count() FROM sfpla.events")
+    assert "0" == reader.ask(REPLACED)
 
 
 def test_readers_know_when_a_damaged_part_was_set_aside(

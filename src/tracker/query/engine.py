@@ -50,11 +50,14 @@ class Readable(Protocol):
     A session costs about a millisecond, and with one per query no state of one query meets another.
     """
 
-    def refresh(self) -> None:
-        """Return when all that landed before the call can be read.
+    def enter(self) -> None:
+        """Return when all that landed before the call can be read, until `leave`.
 
         Raises `StoreUnavailable` when it is not known yet which tables there are.
         """
+
+    def leave(self) -> None:
+        """Nothing is read any more by one who entered; its session is closed."""
 
     def reader(self, settings: str) -> Session:
         """A session with `settings`, such as `readonly=1&max_threads=2`."""

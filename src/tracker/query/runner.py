@@ -70,6 +70,7 @@ class _Run:
 
     query: Query
     deadline: float
+    reads: bool = False
     session: Session | None = None
     stream: Stream | None = None
     first: list[bytes] = field(default_factory=list)
@@ -153,11 +154,21 @@ class Runner:
         """Close the query's session and let the next one in; a stuck thread keeps its turn."""
         try:
             with suppress(RuntimeError):
-                await asyncio.get_running_loop().run_in_executor(self._threads, _close, run)
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._close, run)
         finally:
             self._runs.discard(run)
             self.counts.running -= 1
             self._turns.give_back()
+
+    def _close(self, run: _Run) -> None:
+        try:
+            if run.stream is not None:
+                run.stream.close()
+            if run.session is not None:
+                run.session.close()
+        finally:
+            if run.reads:
+                self._tables.leave()
 
     def _seconds(self, query: Query) -> float:
         wanted = _number(query.settings.get("max_execution_time", ""))
@@ -221,9 +232,10 @@ class Runner:
         """Open the session that the query is to run in, and see whether it may."""
         query = run.query
         try:
-            self._tables.refresh()
+            self._tables.enter()
         except StoreUnavailable as error:
             raise QueryFailed(279, str(error)) from None
+        run.reads = True
         run.session = self._tables.reader(self._options(query))
         if self._fence is None:
             self._fence = Fence(run.session)
@@ -310,13 +322,6 @@ def _next(run: _Run) -> bytes:
         return b""
     except RuntimeError as error:
         raise from_engine(error) from None
-
-
-def _close(run: _Run) -> None:
-    if run.stream is not None:
-        run.stream.close()
-    if run.session is not None:
-        run.session.close()
 
 
 async def _pieces(data: bytes, size: int = 1 << 20) -> AsyncIterator[bytes]:

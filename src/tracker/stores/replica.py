@@ -2,9 +2,12 @@
 
 The engine that writes tells how its tables are defined, in a file. A reader attaches each under
 the same UUID, from a disk that is read-only; so both see the same parts. Parts never change; new
-ones are found when the reader looks at the disk again (`refresh`), and those that a merge replaced
+ones are found when the reader looks at the disk again (`enter`), and those that a merge replaced
 stay for `KEPT_SECONDS`, longer than any query runs. A part that comes or goes is renamed, which
 changes the time of its table's directory: as long as none changes, there is nothing to look for.
+
+A reader never lets go of a part that it saw replaced (13 kB each, a dozen a second), as it cannot
+delete it. So the tables are attached anew now and then, at a moment when nobody reads.
 """
 
 import threading
@@ -23,6 +26,13 @@ _WAIT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.05
 _TICK_NANOSECONDS: Final = 100_000_000
 """File systems tell the time by ticks: what changes twice in one may show it once."""
+
+_LOOKS: Final = 300
+"""So often the disk is looked at before the tables are attached anew, once nobody reads."""
+_MOST_LOOKS: Final = 1_500
+"""From then on those who want to read wait for those who do, for `_PATIENCE_SECONDS` at most."""
+_PATIENCE_SECONDS: Final = 3.0
+_UNKNOWN: Final = b"?"
 
 SPILL_BYTES: Final = 2 << 30
 """What sorts, groups and joins of all queries may put on disk, where memory does not do."""
@@ -92,12 +102,16 @@ class Replica:
             "custom_local_disks_base_directory": f"{source}/",
             "max_temporary_data_on_disk_size": SPILL_BYTES})
         self._attached = b""
-        self._directories: list[Path] = []  # of the tables attached
+        self._names: list[str] = []  # of the tables attached, without views
+        self._directories: list[Path] = []  # of these
         self._seen: list[int] = []  # when these changed, of what the last refresh saw for sure
         self._session: Session = None
         self._lock = threading.Lock()
-        self._asked = 0  # refreshes asked for
-        self._shown = 0  # of these, how many had been asked for when the last one began
+        self._asked = 0  # how often somebody wanted to read
+        self._shown = 0  # of these, how many had wanted to when the disk was last looked at
+        self._looks = 0  # since the tables were attached
+        self._readers = 0
+        self._left = threading.Condition()
 
     def open(self) -> None:
         """Start the engine, in the main thread; tables follow when they are first asked for."""
@@ -111,33 +125,68 @@ class Replica:
         """Whether the tables are not what they were when they were attached."""
         return bool(self._attached) and self._defined() != self._attached
 
-    def refresh(self) -> None:
-        """Return when all that landed before the call can be read.
+    def enter(self) -> None:
+        """Return when all that landed before the call can be read, until `leave`.
 
         Raises `StoreUnavailable` when it is not known yet which tables there are.
         """
         self._asked += 1
         mine = self._asked
         with self._lock:
-            if self._shown >= mine:
-                return  # one that began since has seen it too
-            begun = self._asked
-            changes, now = self._changes(), time.time_ns()
-            if not changes or changes != self._seen:
-                self._seen = []
-                self._look()
-                if changes and max(changes) < now - _TICK_NANOSECONDS:
-                    self._seen = changes
-            self._shown = begun
+            if self._shown < mine:  # else one that began since has seen it too
+                self._refresh()
+            with self._left:
+                self._readers += 1
+
+    def leave(self) -> None:
+        """Nothing is read any more by one who entered."""
+        with self._left:
+            self._readers -= 1
+            self._left.notify_all()
+
+    def _refresh(self) -> None:
+        begun = self._asked
+        changes, now = self._changes(), time.time_ns()
+        if not changes or changes != self._seen:
+            self._seen = []
+            self._look()
+            if changes and max(changes) < now - _TICK_NANOSECONDS:
+                self._seen = changes
+        self._shown = begun
 
     def _look(self) -> None:
         try:
-            if self._attached:
-                self._session.query(f"SYSTEM RESTART DISK {_DISK}")
-            else:
+            if not self._attached:
                 self._attach(self._awaited())
+                return
+            self._session.query(f"SYSTEM RESTART DISK {_DISK}")
+            self._looks += 1
+            if self._looks >= _LOOKS and self._is_quiet():
+                self._attach_anew()
         except RuntimeError as error:
             raise StoreUnavailable(f"the tables cannot be read: {brief(error)}") from error
+
+    def _is_quiet(self) -> bool:
+        """Whether nobody reads; nobody comes meanwhile, who would need the lock.
+
+        Those who waited in vain for those who read do not wait again for a thousand looks.
+        """
+        late = self._looks >= _MOST_LOOKS
+        with self._left:
+            quiet = self._left.wait_for(lambda: not self._readers, _PATIENCE_SECONDS * late)
+        if late:
+            self._looks = _LOOKS
+        return quiet
+
+    def _attach_anew(self) -> None:
+        try:
+            for statement in ("DETACH", "ATTACH"):
+                for name in self._names:
+                    self._session.query(f"{statement} TABLE {clickhouse.DATABASE}.{name}")
+        except RuntimeError:
+            self._attached = _UNKNOWN  # so that the process begins anew
+            raise
+        self._looks = 0
 
     def _changes(self) -> list[int]:
         """When parts last came to, or went from, each table, in ns; nothing if that is unknown."""
@@ -176,4 +225,6 @@ class Replica:
             session.close()
             raise
         self._session, self._attached = session, defined
-        self._directories = [each.directory(self._source) for each in definitions if each.engine]
+        tables = [each for each in definitions if each.engine]
+        self._directories = [each.directory(self._source) for each in tables]
+        self._names = [each.name for each in tables]
