@@ -27,10 +27,10 @@ _LOOK_SECONDS: Final = 0.05
 _TICK_NANOSECONDS: Final = 100_000_000
 """File systems tell the time by ticks: what changes twice in one may show it once."""
 
-_LOOKS: Final = 300
-"""So often the disk is looked at before the tables are attached anew, once nobody reads."""
-_MOST_LOOKS: Final = 1_500
-"""From then on those who want to read wait for those who do, for `_PATIENCE_SECONDS` at most."""
+_REPLACED: Final = 3_000
+"""From so many parts on the tables are attached anew once nobody reads."""
+_MOST_REPLACED: Final = 20_000
+"""From so many on those who want to read wait for those who do, for `_PATIENCE_SECONDS` at most."""
 _PATIENCE_SECONDS: Final = 3.0
 _UNKNOWN: Final = b"?"
 
@@ -109,7 +109,7 @@ class Replica:
         self._lock = threading.Lock()
         self._asked = 0  # how often somebody wanted to read
         self._shown = 0  # of these, how many had wanted to when the disk was last looked at
-        self._looks = 0  # since the tables were attached
+        self._patient_until = _MOST_REPLACED
         self._readers = 0
         self._left = threading.Condition()
 
@@ -160,22 +160,27 @@ class Replica:
                 self._attach(self._awaited())
                 return
             self._session.query(f"SYSTEM RESTART DISK {_DISK}")
-            self._looks += 1
-            if self._looks >= _LOOKS and self._is_quiet():
+            replaced = self._replaced()
+            if replaced >= _REPLACED and self._is_quiet(replaced):
                 self._attach_anew()
         except RuntimeError as error:
             raise StoreUnavailable(f"the tables cannot be read: {brief(error)}") from error
 
-    def _is_quiet(self) -> bool:
+    def _replaced(self) -> int:
+        """How many parts are kept that others took the place of."""
+        return int(self._session.query(
+            "SELECT value FROM system.metrics WHERE metric = 'PartsDeleting'", "TSV").bytes())
+
+    def _is_quiet(self, replaced: int) -> bool:
         """Whether nobody reads; nobody comes meanwhile, who would need the lock.
 
-        Those who waited in vain for those who read do not wait again for a thousand looks.
+        Those who waited in vain for those who read do not wait again before as many parts more.
         """
-        late = self._looks >= _MOST_LOOKS
+        late = replaced >= self._patient_until
         with self._left:
             quiet = self._left.wait_for(lambda: not self._readers, _PATIENCE_SECONDS * late)
         if late:
-            self._looks = _LOOKS
+            self._patient_until = replaced + _MOST_REPLACED
         return quiet
 
     def _attach_anew(self) -> None:
@@ -186,7 +191,7 @@ class Replica:
         except RuntimeError:
             self._attached = _UNKNOWN  # so that the process begins anew
             raise
-        self._looks = 0
+        self._patient_until = _MOST_REPLACED
 
     def _changes(self) -> list[int]:
         """When parts last came to, or went from, each table, in ns; nothing if that is unknown."""
