@@ -16,6 +16,7 @@ pytestmark = pytest.mark.server
 
 SLOW = 1.5
 PATIENCE = 15.0
+FILLING = 60.0  # what fills a client's buffers: hundreds of answers, each after a sync
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +83,10 @@ def test_a_client_that_never_reads_is_cut_off(tracker: TrackerProcess, goods: Go
                                               request_: bytes) -> None:
     before = memory(worker_of(tracker))
     with Client(tracker.port) as client:
-        client.socket.settimeout(PATIENCE)
+        client.socket.settimeout(FILLING)
         for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):  # else seconds of work are in them
             client.socket.setsockopt(socket.SOL_SOCKET, buffer, 1 << 16)
-        until = time.monotonic() + PATIENCE * 2
+        until = time.monotonic() + FILLING
         with contextlib.suppress(ConnectionError):
             while time.monotonic() < until:
                 client.socket.sendall(request_ * 100)

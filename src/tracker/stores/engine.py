@@ -64,6 +64,10 @@ def _server_settings(memory_bytes: int | None) -> dict[str, float]:
         "max_active_parts_loading_thread_pool_size": 4,
         "max_outdated_parts_loading_thread_pool_size": 4,
         "max_parts_cleaning_thread_pool_size": 4,
+        "prefetch_threadpool_pool_size": 8,  # a thread once started stays, as in the next three
+        "load_marks_threadpool_pool_size": 8,
+        "threadpool_local_fs_reader_pool_size": 8,
+        "threadpool_remote_fs_reader_pool_size": 8,
         "os_threads_nice_value_merge_mutate": 10,
     }
     return memory | caches | pools
