@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -161,13 +162,15 @@ class Runner:
             self._turns.give_back()
 
     def _close(self, run: _Run) -> None:
+        stream, session, reads = run.stream, run.session, run.reads
+        run.stream, run.session, run.reads = None, None, False
         try:
-            if run.stream is not None:
-                run.stream.close()
-            if run.session is not None:
-                run.session.close()
+            if stream is not None:
+                stream.close()
+            if session is not None:
+                session.close()
         finally:
-            if run.reads:
+            if reads:
                 self._tables.leave()
 
     def _seconds(self, query: Query) -> float:
@@ -279,14 +282,16 @@ class Runner:
         done, _ = await asyncio.wait({task}, timeout=KILL_SECONDS)
         if not done:
             self.counts.stuck += 1
-            task.add_done_callback(self._unstuck)
+            task.add_done_callback(partial(self._unstuck, run))
         elif not task.cancelled():
             task.exception()  # it failed because it was killed
 
-    def _unstuck(self, task: "asyncio.Future[T]") -> None:
+    def _unstuck(self, run: _Run, task: "asyncio.Future[T]") -> None:
         self.counts.stuck -= 1
         if not task.cancelled():
             task.exception()
+        with suppress(RuntimeError):  # the pool is closed
+            self._threads.submit(self._close, run)  # what it opened since its run ended
 
     async def _in_killer(self, run: _Run) -> None:
         with suppress(RuntimeError, StoreUnavailable):

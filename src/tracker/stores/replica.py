@@ -169,7 +169,7 @@ class Replica:
     def _replaced(self) -> int:
         """How many parts are kept that others took the place of."""
         return int(self._session.query(
-            "SELECT value FROM system.metrics WHERE metric = 'PartsDeleting'", "TSV").bytes())
+            "SELECT value FROM system.metrics WHERE metric = 'PartsDeleting'", "TSV").bytes() or 0)
 
     def _is_quiet(self, replaced: int) -> bool:
         """Whether nobody reads; nobody comes meanwhile, who would need the lock.
