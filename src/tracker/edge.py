@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -125,6 +126,9 @@ class Edge:
     async def _listen(self, loop: asyncio.AbstractEventLoop, listener: Listener,
                       sock: socket.socket) -> asyncio.Server:
         sock.setblocking(False)
+        if sys.platform == "linux":  # a deaf client's answers wait in the system as well: tcp(7)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT,
+                            math.ceil(self.settings.door.write_seconds * 1000))
         factory: Callable[[], asyncio.Protocol] = partial(self.door.connection, listener.tls)
         if listener.redirect_to_port is not None:
             redirect = Application(redirect_application(listener.redirect_to_port),

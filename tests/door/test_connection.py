@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import threading
 import time
 
 import pytest
@@ -77,6 +78,22 @@ def test_many_pipelined_requests_come_through_a_full_buffer(worker: Worker) -> N
 
     assert statuses == {200}
     assert len(worker.hits()) == before + 1500
+
+
+def test_a_client_that_reads_late_gets_all_its_answers(worker: Worker) -> None:
+    bad = POST.replace(BODY, b'{"ename":"seen",')
+    last = POST.replace(b"Host", b"Connection: close\r\nHost")
+    with worker.connect() as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        sending = threading.Thread(target=client.send, args=[*[POST + bad * 300] * 400, last])
+        sending.start()
+        sending.join(2)  # until all buffers are full
+        assert sending.is_alive()
+        answers = client.take(-1)
+        sending.join()
+
+    assert answers.count(b"HTTP/1.1 400 ") == 400 * 300
+    assert answers.count(b"HTTP/1.1 200 ") == 400 + 1
 
 
 def test_refusals_do_not_pile_up_on_the_stack(worker: Worker) -> None:

@@ -105,8 +105,7 @@ class Connection(asyncio.Protocol):
         """The client has read its answers."""
         self._clogged = False
         self.age = 0.0
-        if self.transport is not None and self.state is not GONE and not self._paused:
-            self.transport.resume_reading()
+        self._read_on()
 
     # One request.
 
@@ -182,10 +181,17 @@ class Connection(asyncio.Protocol):
     def _go_on(self) -> None:
         while self._buffer and self.state is READY:
             self._sort()
-        if self._paused and self.state < SPOOL and not self._clogged:
-            self._paused = False
-            if self.transport is not None:
-                self.transport.resume_reading()
+        if self._paused:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read the socket again, unless something still speaks against it."""
+        if self._clogged or self.transport is None or self.state is GONE:
+            return
+        if self._paused and self.state is SPOOL:
+            return
+        self._paused = False
+        self.transport.resume_reading()
 
     def _sort(self) -> None:
         """Take one request from the buffer, or wait for the rest of it."""
