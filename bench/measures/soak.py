@@ -11,6 +11,7 @@ from bench.measures.sustain import sustain, until_landed
 from bench.rig import procs, wrk
 from bench.rig.bench import Bench
 from bench.rig.figures import percentile, trend
+from bench.rig.machine import Work
 from bench.rig.scenario import Figure, Result, Scenario
 from bench.rig.servers import ServerFailed, Tracker
 
@@ -21,6 +22,7 @@ _PAUSE_MILLISECONDS = 20
 _SAMPLE_SECONDS = 5.0
 _WARM_SHARE = 1 / 3  # of the run: what grows until then may
 _MEGABYTE = 1e6
+_WORK = "fixed work, CPU"
 _PAUSE_SECONDS = 0.5
 _PATIENCE_SECONDS = 120.0
 _ERRORS = ("tracker_door_errors_total", "tracker_spool_errors_total",
@@ -102,6 +104,7 @@ def soak(bench: Bench, scenario: Scenario) -> Result:
         Figure("dashboard queries", "", (float(len(dashboard.seconds)),)),
         Figure("p50 of a dashboard query", "s", (percentile(dashboard.seconds, 0.5),)),
         Figure("p99 of a dashboard query", "s", (percentile(dashboard.seconds, 0.99),)),
+        Figure(_WORK, "ms", tuple(sample[_WORK] for sample in series)),
     ]
     judge(series, bench.plan.minutes, result)
     result.faults += dashboard.faults[:3] + count_faults(outcome.requests, accepted, connections)
@@ -145,9 +148,10 @@ def _watch(bench: Bench, tracker: Tracker, start: float, seconds: float) -> list
     """A sample every few seconds until the load's time is over; says every minute how it goes."""
     gap = min(_SAMPLE_SECONDS, seconds / 10)
     series: list[dict[str, float]] = []
+    work = Work()
     said = 0
     while (at := time.monotonic() - start) < seconds:
-        series.append(_sample(tracker, at))
+        series.append(_sample(tracker, at) | {_WORK: work.seconds() * 1e3})
         if at // 60 > said:
             said = int(at // 60)
             now = series[-1]

@@ -8,12 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from bench.peers.programs import PROGRAMS, version
 from bench.rig.figures import percentile
 
 _PACKAGES = ("tracker", "chdb-core", "httptools", "msgspec", "numpy", "pyarrow", "uvloop")
 _RECORD = b"x" * 700
 _SYNCS = 100
+_NUMBERS = 8 << 20  # of 8 bytes: more than caches hold
+_READS = 500_000
 
 
 def facts(data: Path) -> dict[str, object]:
@@ -42,6 +46,23 @@ def sync_seconds(directory: Path, syncs: int = _SYNCS) -> tuple[float, float]:
             os.fdatasync(descriptor)
             taken.append(time.perf_counter() - before)
     return percentile(taken, 0.5), percentile(taken, 0.99)
+
+
+class Work:
+    """A fixed piece of work, to tell a slow machine from a slow tracker."""
+
+    def __init__(self) -> None:
+        self._numbers = np.arange(_NUMBERS)
+        self._places = np.random.default_rng(1).integers(0, _NUMBERS, _READS)
+
+    def seconds(self) -> float:
+        """CPU time of half a million reads from 64 MB, in no order.
+
+        It grows where others use the caches and the memory of the host: `steal` does not show that.
+        """
+        before = time.thread_time()
+        self._numbers.take(self._places).sum()
+        return time.thread_time() - before
 
 
 def filesystem(path: Path, mounts: str) -> str:
