@@ -2,6 +2,7 @@
 
 import time
 
+from bench.rig import procs
 from bench.rig.bench import Bench
 from bench.rig.figures import ratio
 from bench.rig.scenario import Figure, Result, Scenario
@@ -25,6 +26,8 @@ def ingest_when_full(bench: Bench, scenario: Scenario) -> Result:
     try:
         for _ in range(min(_ROUNDS, bench.plan.rounds)):
             for name, tracker in (("full", full), ("empty", empty)):
+                for each in (full, empty):  # what one has still to merge is not paid by the other
+                    procs.wait_until_quiet(each.processes()["store"], bench.plan.settle_seconds)
                 rates[name].append(_rate(bench, tracker, faults))
     finally:
         empty.discard()
