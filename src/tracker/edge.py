@@ -54,6 +54,7 @@ LOOK_SECONDS = 1.0
 START_SECONDS = 30.0
 """How long what has not told of itself yet counts as starting, and then as away."""
 
+_LONGEST_MILLISECONDS = 2**31 - 1  # the option is a C int
 BACKLOG = 4096
 GC_YOUNG = 50_000
 """Objects between two looks of the garbage collector; the hot path leaves no cycles."""
@@ -127,8 +128,8 @@ class Edge:
                       sock: socket.socket) -> asyncio.Server:
         sock.setblocking(False)
         if sys.platform == "linux":  # a deaf client's answers wait in the system as well: tcp(7)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT,
-                            math.ceil(self.settings.door.write_seconds * 1000))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, min(
+                math.ceil(self.settings.door.write_seconds * 1000), _LONGEST_MILLISECONDS))
         factory: Callable[[], asyncio.Protocol] = partial(self.door.connection, listener.tls)
         if listener.redirect_to_port is not None:
             redirect = Application(redirect_application(listener.redirect_to_port),

@@ -5,12 +5,14 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.worker import BODY, POST, Worker
+from harness.worker import BODY, POST, Worker, settings_for, working
+from tracker.settings import DoorSettings
 
 GET = b"GET /tr/v1/tr/ename/seen HTTP/1.1\r\nHost: tracker.test\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
@@ -94,6 +96,12 @@ def test_a_client_that_reads_late_gets_all_its_answers(worker: Worker) -> None:
 
     assert answers.count(b"HTTP/1.1 400 ") == 400 * 300
     assert answers.count(b"HTTP/1.1 200 ") == 400 + 1
+
+
+def test_a_client_may_be_given_any_time_to_take_an_answer(tmp_path: Path) -> None:
+    with working(settings_for(tmp_path, DoorSettings(write_seconds=1e9))) as worker, \
+            worker.connect() as client:
+        assert client.ask(POST).status == 200
 
 
 def test_refusals_do_not_pile_up_on_the_stack(worker: Worker) -> None:
