@@ -18,9 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.measures.soak import Dashboard  # noqa: E402
-from bench.rig import flame, procs, wrk  # noqa: E402
-from bench.rig.bench import Bench, Plan  # noqa: E402
+from bench.measures.soak import Dashboard
+from bench.rig import flame, procs, wrk
+from bench.rig.bench import Bench, Plan
 
 DRAWN = ROOT / "build" / "flames"
 PUBLISHED = ROOT / "docs" / "flames"

@@ -16,13 +16,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.peers.programs import NotInstalled, find  # noqa: E402
-from bench.rig import charts, machine, page, report  # noqa: E402
-from bench.rig.bench import Bench, Plan  # noqa: E402
-from bench.rig.scenario import Scenario  # noqa: E402
-from bench.rig.servers import ServerFailed  # noqa: E402
-from bench.rig.wrk import LoadFailed  # noqa: E402
-from bench.scenarios import SCENARIOS  # noqa: E402
+from bench.peers.programs import NotInstalled, find
+from bench.rig import charts, machine, page, report
+from bench.rig.bench import Bench, Plan
+from bench.rig.scenario import Scenario
+from bench.rig.servers import ServerFailed
+from bench.rig.wrk import LoadFailed
+from bench.scenarios import SCENARIOS
 
 RESULTS = ROOT / "bench" / "results"
 CHARTS = ROOT / "docs" / "charts"

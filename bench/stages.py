@@ -25,18 +25,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.rig import logtraffic, page, payloads, report  # noqa: E402
-from bench.rig.apart import apart  # noqa: E402
-from tracker.batches import account  # noqa: E402
-from tracker.batches import sequencer as sequencing  # noqa: E402
-from tracker.config.load import load  # noqa: E402
-from tracker.errors import SpoolUnavailable  # noqa: E402
-from tracker.hit import Hit, Route, Shape, encode_hit  # noqa: E402
-from tracker.landing import GC_YOUNG, Landing  # noqa: E402
-from tracker.machine import calm_gc  # noqa: E402
-from tracker.settings import Settings, SpoolSettings  # noqa: E402
-from tracker.spool.reader import SpoolReader  # noqa: E402
-from tracker.spool.writer import Spool  # noqa: E402
+from bench.rig import logtraffic, page, payloads, report
+from bench.rig.apart import apart
+from tracker.batches import account
+from tracker.batches import sequencer as sequencing
+from tracker.config.load import load
+from tracker.errors import SpoolUnavailable
+from tracker.hit import Hit, Route, Shape, encode_hit
+from tracker.landing import GC_YOUNG, Landing
+from tracker.machine import calm_gc
+from tracker.settings import Settings, SpoolSettings
+from tracker.spool.reader import SpoolReader
+from tracker.spool.writer import Spool
 
 _DIFFERENT = 20_000  # requests, before they come again with other ids
 _MARK = "5eed5eed"

@@ -24,11 +24,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # instead of this folder, whose modules are those of the package `bench`
 
-from bench.measures.latency import CONNECTIONS, one_request  # noqa: E402
-from bench.rig import openloop, page, procs, report  # noqa: E402
-from bench.rig.bench import Bench, Plan  # noqa: E402
-from bench.rig.figures import percentile  # noqa: E402
-from bench.rig.schedule import (  # noqa: E402
+from bench.measures.latency import CONNECTIONS, one_request
+from bench.rig import openloop, page, procs, report
+from bench.rig.bench import Bench, Plan
+from bench.rig.figures import percentile
+from bench.rig.schedule import (
     DISK,
     EVENTS,
     FIELDS,

@@ -30,7 +30,7 @@ def serve(parsed: argparse.Namespace) -> int:
     parsed.debug = parsed.debug or settings.debug
     for note in notes(settings):
         print(f"tracker: {note}", file=sys.stderr)
-    from tracker.supervisor import run  # noqa: PLC0415 - `tracker --help` need not load a server
+    from tracker.supervisor import run
 
     return run(settings)
 
@@ -44,7 +44,7 @@ def check(parsed: argparse.Namespace) -> int:
 
 def status(parsed: argparse.Namespace) -> int:
     """Say how a running tracker is."""
-    from tracker.status import ask, describe, health_url  # noqa: PLC0415 - as above
+    from tracker.status import ask, describe, health_url
 
     url = parsed.url or health_url(load(parsed.config, os.environ))
     health = ask(url)
@@ -100,8 +100,8 @@ def _ask(parsed: argparse.Namespace, settings: Settings, statements: str,
     if port == 0:
         raise ConfigError("QueryPort is 0, so a start picks a free port and prints it; name it with"
                           " --port")
-    from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
-    from tracker.sqlclient import run_sql  # noqa: PLC0415
+    from tracker.schema.clickhouse import DATABASE
+    from tracker.sqlclient import run_sql
 
     return run_sql(parsed.host or query.host, port, parsed.password or query.password,
                    statements, parsed.format, out, params, store, database or DATABASE)
@@ -127,7 +127,7 @@ def replay(parsed: argparse.Namespace) -> int:
     settings = load(parsed.config, os.environ)
     if parsed.store is not None or parsed.since is not None:
         return _land_again(parsed, settings)
-    from tracker.batches.deadletters import DeadLetters  # noqa: PLC0415 - as above
+    from tracker.batches.deadletters import DeadLetters
 
     dead = DeadLetters(settings.data_directory / "dead")
     match parsed.what:
@@ -145,7 +145,7 @@ def replay(parsed: argparse.Namespace) -> int:
 def import_(parsed: argparse.Namespace) -> int:
     """Bring in logs and exports, each line once."""
     settings = prepare(load(parsed.config, os.environ))
-    from tracker.importing.command import Options, run  # noqa: PLC0415 - as above
+    from tracker.importing.command import Options, run
 
     return run(Options(tuple(parsed.files), parsed.format, parsed.host, parsed.oid,
                        parsed.ip == "log", parsed.from_line, parsed.dry_run),
@@ -153,7 +153,7 @@ def import_(parsed: argparse.Namespace) -> int:
 
 
 def _list_letters(dead: "DeadLetters") -> None:
-    from tracker.batches.replay import summaries  # noqa: PLC0415
+    from tracker.batches.replay import summaries
 
     for summary in summaries(dead):
         reasons = ", ".join(f"{reason}: {count}" for reason, count in summary.reasons.items())
@@ -163,15 +163,15 @@ def _list_letters(dead: "DeadLetters") -> None:
 
 
 def _show_letters(dead: "DeadLetters", batch: int) -> None:
-    from tracker.batches.replay import described  # noqa: PLC0415
+    from tracker.batches.replay import described
 
     for letter in described(dead, batch):
         print(json.dumps(letter, ensure_ascii=False))
 
 
 def _send_again(dead: "DeadLetters", batches: list[int] | None, settings: Settings) -> None:
-    from tracker.batches.replay import replay as send_again  # noqa: PLC0415
-    from tracker.batches.replay import summaries  # noqa: PLC0415
+    from tracker.batches.replay import replay as send_again
+    from tracker.batches.replay import summaries
 
     chosen = [summary.batch for summary in summaries(dead)] if batches is None else batches
     count = send_again(dead, chosen, settings.data_directory / "spool", settings.spool)
@@ -189,7 +189,7 @@ def _land_again(parsed: argparse.Namespace, settings: Settings) -> int:
     except ValueError:
         raise ConfigError(f"--since {parsed.since}: write 2026-01-31T00:00:00Z") from None
     since = since.replace(tzinfo=UTC) if since.tzinfo is None else since
-    from tracker.delivery.again import land_again  # noqa: PLC0415 - as above
+    from tracker.delivery.again import land_again
 
     count = land_again(settings.data_directory, parsed.store, since)
     print(f"batches that the next start lands in {parsed.store} again: {count}")
@@ -210,9 +210,9 @@ def schema(parsed: argparse.Namespace) -> int:
     if parsed.store == "duckdb":
         raise ConfigError("schema: a DuckDB file is brought up to date whenever it is opened;"
                           " `tracker schema ddl --store duckdb` prints its tables")
-    from tracker.schema import migrations  # noqa: PLC0415 - as above
-    from tracker.schema.verify import verify  # noqa: PLC0415
-    from tracker.stores.statements import Statements  # noqa: PLC0415
+    from tracker.schema import migrations
+    from tracker.schema.verify import verify
+    from tracker.stores.statements import Statements
 
     settings = load(parsed.config, os.environ)
     data = settings.data_directory
@@ -263,7 +263,7 @@ def _verify(found: "list[Object]") -> int:
 
 def _drop(database: "Statements", data: Path, *, sure: bool) -> int:
     """Remove the database; what was not landed yet stays where it is and lands after a start."""
-    from tracker.schema.clickhouse import DATABASE  # noqa: PLC0415 - as above
+    from tracker.schema.clickhouse import DATABASE
 
     if not sure:
         print(f"This removes the database {DATABASE} in {data / 'chdb'}, with all its rows."
@@ -278,16 +278,16 @@ def _drop(database: "Statements", data: Path, *, sure: bool) -> int:
 
 def account(parsed: argparse.Namespace) -> int:
     """Add, list and change accounts and keys."""
-    from tracker.accountwork import account as work  # noqa: PLC0415 - as above
+    from tracker.accountwork import account as work
 
     return work(parsed, load(parsed.config, os.environ))
 
 
 def _ddl(store: str) -> list[str]:
     if store == "duckdb":
-        from tracker.schema import duckdb  # noqa: PLC0415
+        from tracker.schema import duckdb
 
         return duckdb.ddl()
-    from tracker.schema import clickhouse  # noqa: PLC0415
+    from tracker.schema import clickhouse
 
     return clickhouse.ddl()

@@ -28,7 +28,7 @@ class Worst(random.Random):
     def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]  # as it is called here
         return seq[0]
 
-    def randrange(self, *_: int) -> int:  # type: ignore[override]
+    def randrange(self, *_: int) -> int:  # type: ignore[override]  # as above
         return 0
 
     def random(self) -> float:

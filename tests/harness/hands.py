@@ -102,15 +102,15 @@ class Hands(Files):
         self._do(lambda: self.disk.fsync(descriptor), part)
 
     def rename(self, source: Path, target: Path) -> None:
-        rename = lambda: self.disk.rename(source, target)  # noqa: E731
+        rename = lambda: self.disk.rename(source, target)  # noqa: E731 - used twice in the next line
         self._do(rename, self._or_not(rename))
 
     def unlink(self, path: Path) -> None:
-        unlink = lambda: self.disk.unlink(path)  # noqa: E731
+        unlink = lambda: self.disk.unlink(path)  # noqa: E731 - used twice in the next line
         self._do(unlink, self._or_not(unlink))
 
     def make_directory(self, path: Path) -> None:
-        make = lambda: self.disk.make_directory(path)  # noqa: E731
+        make = lambda: self.disk.make_directory(path)  # noqa: E731 - used twice in the next line
         self._do(make, self._or_not(make))
 
     def sync_directory(self, path: Path) -> None:

@@ -95,7 +95,8 @@ def _refine(hits: list[Hit], refinery: Refinery) -> tuple[list[Hit], list[Hit], 
     except Exception as error:  # whatever it is, no hit may stop those behind it
         if is_scarcity(error):
             raise
-        log.error("refining failed", hits=len(hits), error=type(error).__name__)  # noqa: TRY400
+        kind = type(error).__name__
+        log.error("refining failed", hits=len(hits), error=kind)  # noqa: TRY400 - no data in logs
     failed = _culprits(hits, refinery)
     known = [hit for hit in hits if hit not in failed]
     return known, failed, refinery.refine(known)

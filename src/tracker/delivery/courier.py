@@ -146,7 +146,7 @@ class Courier:
             return None
         except BatchDamaged as error:
             path = self._files.arrow_path(n)
-            log.error("a batch is damaged and lands not: its store has a gap",  # noqa: TRY400
+            log.error("a batch is damaged and lands not: its store has a gap",  # noqa: TRY400 - all is said
                       store=self.store.name, error=str(error), kept=f"{path.name}.damaged")
             self._dead.keep_damaged(path)
             return None

@@ -372,7 +372,7 @@ class _Bounds(NamedTuple):
 
 def _read(reader: "DuckDBPyConnection", known: frozenset[str], sql: str,
           params: Mapping[str, str], bounds: _Bounds) -> pa.Table:
-    import duckdb  # noqa: PLC0415
+    import duckdb  # noqa: PLC0415 - as above
 
     try:
         statement = reading(reader, sql, known)

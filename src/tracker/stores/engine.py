@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import sys
 import threading
@@ -227,8 +228,6 @@ def _own_handlers() -> Iterator[None]:
 
 
 def _allow_files() -> None:
-    import resource  # noqa: PLC0415
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
