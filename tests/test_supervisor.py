@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tracker.supervisor import _SILENT_SECONDS, _Process
 
@@ -80,3 +81,19 @@ def test_a_pause_of_the_supervisor_is_no_reason_to_stop() -> None:
         assert watching.poll() is None
         watching.send_signal(signal.SIGTERM)
         assert "told to stop\n" == watching.stdout.readline()
+
+
+@pytest.mark.parametrize(("status", "said"), [
+    (os.EX_TEMPFAIL, "starting a process again"), (1, "process died, starting it again"),
+    (-signal.SIGKILL, "process died, starting it again")])
+def test_a_process_that_ends_to_be_started_again_has_not_died(
+        process: _Process, status: int, said: str) -> None:
+    assert process.child is not None
+    process.child.kill()
+    process.child.wait()
+    process.child.returncode = status
+    with capture_logs() as logs:
+        process.look(2.0)
+    assert [said] == [line["event"] for line in logs]
+    process.look(2.0 + process.pause)
+    assert process.child is not None

@@ -83,10 +83,10 @@ class Asking:
         elif now - self._stuck_since > _STUCK_SECONDS:
             log.error("queries do not end when they are told to: starting anew",
                       stuck=counts.stuck)
-            os._exit(1)
+            os._exit(os.EX_TEMPFAIL)
         if self.replica is not None and self.replica.changed():
             log.info("the tables are defined anew: starting anew")
-            os._exit(1)
+            os._exit(os.EX_TEMPFAIL)
 
 
 class _NoEngine:

@@ -89,8 +89,11 @@ class _Process:
             max(self.pause * 2, 0.1), _LONGEST_PAUSE)
         self.next_start = now + self.pause
         self.child = None
-        log.error("process died, starting it again", process=self.name, code=code,
-                  seconds=round(self.pause, 1))
+        if code == os.EX_TEMPFAIL:  # its own wish, and it has said why
+            log.info("starting a process again", process=self.name)
+        else:
+            log.error("process died, starting it again", process=self.name, code=code,
+                      seconds=round(self.pause, 1))
 
     def signal(self, number: int) -> None:
         """Send a signal if it runs."""

@@ -1,6 +1,7 @@
 """Hits of all spools become batches: each once, in order, accounted for, also after a crash."""
 
 import errno
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from harness.hits import NOON, hit, record
 from tracker.batch import Manifest
+from tracker.batches import sequencer
 from tracker.batches.deadletters import DeadLetters
 from tracker.batches.files import BatchFiles
 from tracker.batches.gate import EidGate
@@ -235,6 +237,22 @@ def test_a_flush_covers_what_a_clock_that_went_back_has_dated_ahead(tmp_path: Pa
     bench.seal()
 
     assert 3000 == bench.files.totals.rows
+
+
+@pytest.mark.timeout(20)
+def test_a_flush_waits_for_no_pause(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencer, "_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr(sequencer, "_IDLE_SECONDS", 60.0)
+    stop = threading.Event()
+    running = threading.Thread(target=bench.sequencer.run, args=(stop,))
+    running.start()
+    for number in range(1, 4):
+        time.sleep(0.1)  # so that it pauses
+        bench.spool(f"w{number}", record({"ename": "a"}, number=number))
+        assert number == bench.sequencer.flush().result(timeout=10)
+    stop.set()
+    bench.sequencer.flush()
+    running.join()
 
 
 @pytest.mark.timeout(20)

@@ -25,7 +25,8 @@ from tracker.settings import BatchSettings
 from tracker.spool.mark import Mark
 from tracker.spool.reader import Record, SpoolReader
 
-_IDLE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.02
+_IDLE_SECONDS = 0.1  # the pause once nothing has come for a while: each wake-up costs
 _FIND_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 
@@ -81,6 +82,7 @@ class Sequencer:
         self._strange: set[str] = set()
         self._looked = float("-inf")
         self._flushes: list[_Flush] = []
+        self._asked = threading.Event()  # to flush, now
         self._lock = threading.Lock()
 
     @property
@@ -96,9 +98,14 @@ class Sequencer:
 
     def run(self, stop: threading.Event) -> None:
         """Seal batches until `stop` is set, then seal what is synced and return."""
+        pause = _PAUSE_SECONDS
         while not stop.is_set():
-            if not self.step():
-                stop.wait(_IDLE_SECONDS)
+            if self.step():
+                pause = _PAUSE_SECONDS
+            elif self._asked.wait(pause):
+                self._asked.clear()
+            elif not self.pending:
+                pause = min(pause * 1.1, _IDLE_SECONDS)
         self.flush()
         while self._flushes:
             self.step()
@@ -108,6 +115,7 @@ class Sequencer:
         flush = _Flush()
         with self._lock:
             self._flushes.append(flush)
+        self._asked.set()
         return flush.done
 
     def step(self) -> bool:
