@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,31 +166,3 @@ def test_a_kill_amid_a_large_insert_into_many_partitions_lands_it_once(tmp_path:
         tracker.flush()
         assert dict.fromkeys(marks, 1) == landed(tracker, "load-%")
         check_sums(tracker, len(marks))
-
-
-def test_heavy_queries_do_not_stop_the_landing(tmp_path: Path) -> None:
-    with running(tmp_path, Notify=BOTH, Workers=1) as tracker:
-        load = Load(tracker)
-        load.send(5, 500)
-        heavy = ["SELECT count() FROM numbers(1e12) WHERE sipHash64(number) % 7 = 0",
-                 "SELECT groupArray(number) FROM numbers(1e10)",
-                 "SELECT uniqExact(number) FROM numbers(1e10)",
-                 "SELECT a.eid FROM sfpla.events a, sfpla.events b, sfpla.events c ORDER BY c.eid"]
-
-        def ask(query: str) -> None:
-            with contextlib.suppress(AssertionError, OSError):
-                tracker.sql(query)
-
-        threads = [threading.Thread(target=ask, args=(query,), daemon=True) for query in heavy]
-        for thread in threads:
-            thread.start()
-        time.sleep(1)
-        landed_before = tracker.health()["stores"]["chdb"]
-        load.send(10, 100)
-        lag_free(tracker, "chdb", 45)
-        lag_free(tracker, "duckdb", 45)
-        assert landed_before is not None
-        os.kill(store_of(tracker), signal.SIGTERM)  # the queries end with it
-        for thread in threads:
-            thread.join(60)
-        load.check()
