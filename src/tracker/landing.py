@@ -66,11 +66,12 @@ class Landing:
         self.changes = Changes(Places(data).registry, data / "spool", settings.spool)
         self.reserve = Reserve(data / "reserve", int(settings.spool.bytes * _RESERVE_SHARE))
         self.engine = open_engine(settings)
+        self._news = threading.Event()  # to be told now, not with the next second
         self.couriers = tuple(
             Courier(open_store(store, data, self.engine), self.files,
                     Cursor(data / "cursors" / f"{store.name}.json", who.sequencer,
                            min(self.files.kept(), default=newest + 1)),
-                    self.dead)
+                    self.dead, self._news.set)
             for store in settings.stores)
         self.geo = Keeper(settings.geo, Places(data).geo, debug=settings.debug) \
             if settings.geo is not None else None
@@ -115,6 +116,7 @@ class Landing:
                 courier.wait_for(newest, max(until - time.monotonic(), 0))
         self._stop_carrying.set()
         self._stop_tidying.set()
+        self._news.set()
         for courier in self.couriers:
             courier.wake()
         for thread in self._threads:
@@ -170,7 +172,11 @@ class Landing:
             self.reserve.free()
 
     def _tidy(self, report: Report) -> None:
-        while not self._stop_tidying.wait(_TIDY_SECONDS):
+        while True:
+            self._news.wait(_TIDY_SECONDS)
+            self._news.clear()
+            if self._stop_tidying.is_set():
+                return
             self._carry_changes()
             with contextlib.suppress(OSError):  # a full disk: said by the sequencer already
                 self.reserve.hold()

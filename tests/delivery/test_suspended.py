@@ -44,11 +44,13 @@ class Suspended:
         self.files = BatchFiles(folder / "batches")
         self.files.open()
         self.landed = Landed()
+        self.told: list[bool] = []
         self.store = Full(self.landed)
         dead = DeadLetters(folder / "dead")
         dead.open(0)
         self.courier = courier.Courier(
-            self.store, self.files, Cursor(folder / "cursors" / "s.json", "q1", 1), dead)
+            self.store, self.files, Cursor(folder / "cursors" / "s.json", "q1", 1), dead,
+            lambda: self.told.append(self.courier.state.reachable))
         self._made = folder / "made"
         self._made.mkdir()
         self.seal(1)
@@ -110,3 +112,14 @@ def test_it_counts_again_without_a_batch_once_it_opens(given_up: Suspended) -> N
     given_up.seal(4)
     given_up.carry(1)
     assert Position("q1", 4, [Gap(2, 3)], rows=2) == given_up.position
+
+
+def test_that_it_is_away_or_back_is_told_once(given_up: Suspended) -> None:
+    assert [True, False] == given_up.told
+    given_up.carry(5)
+    assert [True, False] == given_up.told
+
+    given_up.store.away = False
+    given_up.carry(1)
+
+    assert [True, False, True] == given_up.told

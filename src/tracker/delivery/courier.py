@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -37,13 +37,16 @@ class Courier:
 
     def __init__(
         self, store: Store, files: BatchFiles, cursor: Cursor, dead: DeadLetters,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_change` is called when the store has gone away or come back."""
         self.store = store
         self.cursor = cursor
         self.counts = StoreCounts()
         self.state = StoreState(reachable=False)
         self._files = files
         self._dead = dead
+        self._on_change = on_change
         self._sealed = threading.Event()
         self._landed = threading.Condition()
         self._checked = 0.0
@@ -79,8 +82,14 @@ class Courier:
         return False
 
     def _back(self) -> None:
-        self.state.reachable, self.state.last_error = True, None
+        self.state.last_error = None
+        self._set_reachable(reachable=True)
         self._resume(self._next())
+
+    def _set_reachable(self, *, reachable: bool) -> None:
+        before, self.state.reachable = self.state.reachable, reachable
+        if before != reachable:
+            self._on_change()
 
     def _resume(self, n: int) -> None:
         """Batch `n` is the first that a store which was suspended gets again."""
@@ -204,6 +213,6 @@ class Courier:
         message = str(error) or type(error).__name__
         if self.state.last_error is None:
             log.warning("store is away", store=self.store.name, error=message)
-        self.state.reachable = False
         self.state.last_error = message
         self.counts.errors += 1
+        self._set_reachable(reachable=False)

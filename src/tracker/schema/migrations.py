@@ -46,9 +46,9 @@ MIGRATIONS: tuple[Migration, ...] = (
 def pending(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
     """The statements that `apply` would run now, in order; [] when the store is up to date.
 
-    First the numbered migrations not run yet, then tables and columns that were declared since, and
-    all views when the text of any has changed. A derived table is fed from the past as well, so a
-    new one needs a migration of its own.
+    First the numbered migrations not run yet, what several of them say once; then tables and
+    columns that were declared since, and all views when the text of any has changed. A derived
+    table is fed from the past as well, so a new one needs a migration of its own.
     """
     done = applied(store, database)
     todo = [statement for migration in MIGRATIONS if migration.version not in done
@@ -56,7 +56,7 @@ def pending(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
                               _record(migration.version, migration.name, database))]
     if done:
         todo += declared_since(store, database)
-    return todo + _changed_views(store, database)
+    return [*dict.fromkeys(todo), *_changed_views(store, database)]
 
 
 def apply(store: Database, database: str = clickhouse.DATABASE) -> list[str]:
