@@ -40,7 +40,7 @@ check: $(READY) ## say what a start with config.json would do
 test: lint types layers test-unit ## all checks and tests
 
 test-unit: $(READY) ## the tests alone, two files at a time
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-crash: $(READY) ## kill processes at random moments, 100 rounds; 2000 courses of the model
 	CRASH_ROUNDS=100 CRASH_EXAMPLES=2000 MODEL_STRIDE=1 $(BIN)/pytest tests/crash tests/stores/test_answers.py

@@ -1,6 +1,7 @@
 """What a User-Agent header tells: browser, system, kind of device, and whether it is a robot."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from ua_parser import Domain
@@ -35,11 +36,16 @@ class Agent(NamedTuple):
     bot: bool = False
 
 
+@cache
+def _resolver() -> Resolver:
+    return Resolver(load_lazy_builtins())  # takes 0.2 s
+
+
 class Agents:
     """Describes User-Agents; remembers them, as one costs about 60 µs to take apart."""
 
     def __init__(self) -> None:
-        self._resolve = Resolver(load_lazy_builtins())
+        self._resolve = _resolver()
         self.describe = remembered(self._describe, _REMEMBERED)
 
     def _describe(self, agent: str) -> Agent:

@@ -1,12 +1,15 @@
 """The country of each IANA time zone, old names included."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 
 _ABBREVIATION = re.compile(r"[A-Z]{2,3}T(\d[A-Z]{3})?")  # EST links to Panama, but means no place
 
 
-def countries_by_zone() -> dict[str, str]:
+@cache
+def countries_by_zone() -> Mapping[str, str]:
     """Zone name in lower case -> ISO 3166-1 code, for every zone that lies in one country.
 
     A zone shared by several countries counts for the first, where most of its people live.
