@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import AnyStr
 
 _LOOK_SECONDS = 1.0
-_QUIET_SHARE = 0.3  # of a core: an idle store process looks for work fifty times a second
+_QUIET_SHARE = 0.3  # of a core: on a slow machine an idle store process takes up to 0.2
 _LEAST = 19
 _TICK = os.sysconf("SC_CLK_TCK")
 _BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal in /proc/stat
