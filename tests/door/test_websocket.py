@@ -209,7 +209,7 @@ def test_a_commit_that_fails_is_told_per_message(tmp_path: Path) -> None:
         commit = worker.edge.spool._commit
 
         def failing(items: Any) -> Any:
-            worker.edge.spool._commit = commit  # type: ignore[method-assign]
+            worker.edge.spool._commit = commit  # type: ignore[method-assign]  # fails once
             return SpoolUnavailable("no disk")
 
         worker.edge.spool._commit = failing  # type: ignore[method-assign]  # the disk fails once

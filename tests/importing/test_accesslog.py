@@ -73,7 +73,7 @@ def test_a_named_format_takes_no_other() -> None:
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters='"\\\r\n'), min_size=2)
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - bounds have no zone
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC))
 
 
